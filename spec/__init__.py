@@ -1,0 +1,1 @@
+"""The language: specification, table of primitives, grammar, text <-> terms <-> bits, reference semantics."""

@@ -1,7 +1,7 @@
 """The numbers of the language: IEEE 754 binary64 with one NaN (SPEC.md clauses 5 and 6).
 
-Python's floats are binary64 and its operations round to nearest, ties to even; what Python refuses (division by zero)
-is spelled out here.
+Python's floats are binary64 and its operations round to nearest, ties to even; what Python refuses (division
+by zero) is spelled out here.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -11,9 +10,6 @@ import numpy as np
 from .errors import MessageError
 from .primitives import forms, number_of, primitives
 from .terms import Apply, At, Block, Claim, Define, Fn, If, Listing, Name, Num, Statement, Term
-
-# Terms may be 1,000 deep, and reading takes three calls a level.
-sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 
 OPEN, CLOSE, NUMBER, NAME = range(4)
 MAX_NATURAL = 2**53
@@ -32,10 +28,10 @@ def natural(n: int) -> str:
 
 
 class BitWriter:
-    """Collects bits into bytes, first bit in the highest place.
+    r"""Collects bits into bytes, first bit in the highest place.
 
     >>> w = BitWriter(); w.digits("101"); w.block(Block.of("1")); len(w), w.bytes()
-    (4, b'\\xb0')
+    (4, b'\xb0')
     """
 
     def __init__(self) -> None:
@@ -141,11 +137,12 @@ class Encoder:
         match term:
             case Num(value):
                 if not 0 <= value <= MAX_NATURAL:
-                    raise ValueError(f"{value} is not a natural number up to 2^53; build it from such numbers")
+                    raise ValueError(f"{value} is not a natural up to 2^53; build it from such numbers")
                 self._token(NUMBER, value)
                 return
             case Name(name):
-                if name not in scope or name in forms():
+                # A parameter may be spelled like a form; the form itself is no value.
+                if name not in scope or (name in forms() and scope[name] == number_of()[name]):
                     raise ValueError(f"{name} is used before it is taught: define it earlier")
                 self._token(NAME, scope[name])
                 return
@@ -378,7 +375,7 @@ class Decoder:
         data = np.frombuffer(self.reader.data, np.uint8, (start + count + 7) // 8 - start // 8, start // 8)
         shift = start % 8
         if shift and len(data):
-            moved = data << shift
+            moved = np.left_shift(data, shift, dtype=np.uint8)
             moved[:-1] |= data[1:] >> (8 - shift)
             data = moved
         data = data[: (count + 7) // 8].copy()

@@ -1,8 +1,8 @@
 """The examples inside SPEC.md, extracted as the conformance suite.
 
-``python -m isagoge.spec.conformance`` prints the suite as JSON: a list of objects with ``clause``, ``line``, ``text``,
-``bits`` (hexadecimal), ``bit_count``, ``question`` (hexadecimal bits of a question asked of an empty message, or null) and
-``verdicts`` (a list of words; for a question one value or error). A receiver in any language can be tested with it.
+``python -m isagoge.spec.conformance`` prints the suite as JSON: a list of objects with ``clause``, ``line``,
+``text``, ``bits`` (hexadecimal), ``question`` (hexadecimal bits of a question asked of an empty message, or
+null) and ``verdicts`` (a list of words; for a question one value or error). Any receiver can be tested with it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FENCE = re.compile(r"^```examples (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One line of the conformance suite; ``bits`` and ``question`` are hexadecimal, filled up to whole bytes."""
+    """One line of the suite; ``bits`` and ``question`` are hexadecimal, filled up to whole bytes."""
 
     clause: str
     line: int
@@ -43,11 +43,11 @@ def _bits_of(digits: str) -> bytes:
 
 
 def examples(text: str | None = None) -> list[Example]:
-    """Return the examples of a specification text, by default of SPEC.md.
+    r"""Return the examples of a specification text, by default of SPEC.md.
 
     Raises ``ValueError`` for an example without ``⇒``.
 
-    >>> examples("```examples 5\\n? 1 + 1 ⇒ 4000000000000000\\n```")[0].verdicts
+    >>> examples("```examples 5\n? 1 + 1 ⇒ 4000000000000000\n```")[0].verdicts
     ('4000000000000000',)
     """
     text = specification() if text is None else text

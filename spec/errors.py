@@ -1,4 +1,4 @@
-"""The named errors of the language (SPEC.md clause 8) and what they mean, in one place."""
+"""The named errors of the language (SPEC.md clauses 2 to 8) and what they mean, in one place."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any, cast
 
 from lark import Lark, Token, Transformer
-from lark.exceptions import UnexpectedInput, VisitError
+from lark.exceptions import UnexpectedInput
 
 from .terms import Apply, At, Block, Claim, Define, Fn, If, Listing, Name, Num, Statement, Term, apply, let
 
@@ -30,7 +30,7 @@ class Sentence:
 
 
 def _names(terms: tuple[Term, ...]) -> tuple[str, ...]:
-    names = tuple(term.name for term in terms if isinstance(term, Name))
+    names = tuple(term.name for term in terms if isinstance(term, Name) and term.name not in _INFIX)
     if len(names) < len(terms) or len(set(names)) < len(names):
         raise NotationError("parameters are names, all different")
     return names
@@ -88,13 +88,20 @@ class _Build(Transformer[Token, Any]):
         return Listing(parts[0])
 
     def block(self, parts: list[Token]) -> Term:
-        return Block.of(parts[0][1:-1])
+        digits = parts[0][1:-1]
+        if set(digits) - {"0", "1"}:
+            raise NotationError(f"line {parts[0].line}: bits without a count are written in 0 and 1")
+        return Block.of(digits)
 
     def long_block(self, parts: list[Token]) -> Term:
         count, digits = int(parts[0]), parts[1][1:-1]
         if len(digits) != 2 * ((count + 7) // 8):
-            raise NotationError(f"line {parts[0].line}: bits {count} wants {2 * ((count + 7) // 8)} hex digits")
-        return Block(count, bytes.fromhex(digits))
+            wanted = 2 * ((count + 7) // 8)
+            raise NotationError(f"line {parts[0].line}: bits {count} wants {wanted} hexadecimal digits")
+        data = bytes.fromhex(digits)
+        if count % 8 and data[-1] & (0xFF >> count % 8):
+            raise NotationError(f"line {parts[0].line}: bits {count} has ones after its last bit")
+        return Block(count, data)
 
     def items(self, parts: list[Term]) -> tuple[Term, ...]:
         return tuple(parts)
@@ -140,18 +147,18 @@ def parse(text: str, source: str = "text") -> list[Statement]:
 
 
 def parse_lines(text: str, source: str = "text") -> list[Sentence]:
-    """As ``parse``, but each statement with the line of its full stop.
+    r"""As ``parse``, but each statement with the line of its full stop.
 
-    >>> parse_lines("1 = 1.\\n2 = 2.")[1].line
+    >>> parse_lines("1 = 1.\n2 = 2.")[1].line
     2
     """
     try:
         return cast("list[Sentence]", _parser().parse(text))
     except UnexpectedInput as error:
-        place = error.get_context(text, 40).rstrip()
-        raise NotationError(f"{source}, line {error.line}, column {error.column}: not the notation\n{place}") from None
-    except VisitError as error:
-        raise NotationError(f"{source}, {error.orig_exc}") from None
+        where, place = f"line {error.line}, column {error.column}", error.get_context(text, 40).rstrip()
+        raise NotationError(f"{source}, {where}: not the notation\n{place}") from None
+    except NotationError as error:  # from _Build
+        raise NotationError(f"{source}, {error}") from None
 
 
 _INFIX = {"=": (1, 2, 2), "<": (1, 2, 2), "+": (2, 2, 3), "-": (2, 2, 3), "×": (3, 3, 4), "÷": (3, 3, 4)}
@@ -175,9 +182,7 @@ def _show(term: Term, level: int, longest: int | None) -> str:
 
 
 def _items(terms: Sequence[Term], longest: int | None) -> str:
-    return ", ".join(
-        item.name if isinstance(item, Name) else _show(item, _LOOSE, longest) for item in terms
-    )
+    return ", ".join(item.name if isinstance(item, Name) else _show(item, _LOOSE, longest) for item in terms)
 
 
 def _spell(term: Term, longest: int | None) -> tuple[str, int]:
@@ -190,7 +195,7 @@ def _spell(term: Term, longest: int | None) -> tuple[str, int]:
         case Apply(Fn((param,), body), (value,)):
             return f"let {param} := {_show(value, _LOOSE, longest)} in {_show(body, _LOOSE, longest)}", _LOOSE
         case Apply(Name("-"), (Num(0), value)):
-            return f"-{_show(value, _SIGNED, longest)}", _SIGNED
+            return f"-{_show(value, _POSTFIX, longest)}", _SIGNED  # not SIGNED: -- begins a comment
         case Apply(Name(operator), (left, right)) if operator in _INFIX:
             own, left_level, right_level = _INFIX[operator]
             return f"{_show(left, left_level, longest)} {operator} {_show(right, right_level, longest)}", own
@@ -199,11 +204,11 @@ def _spell(term: Term, longest: int | None) -> tuple[str, int]:
         case At(array, indices):
             return f"{_show(array, _POSTFIX, longest)}[{_items(indices, longest)}]", _POSTFIX
         case Fn(params, body):
-            left = params[0] if len(params) == 1 else f"({', '.join(params)})"
-            return f"{left} ↦ {_show(body, _LOOSE, longest)}", _LOOSE
+            given = params[0] if len(params) == 1 else f"({', '.join(params)})"
+            return f"{given} ↦ {_show(body, _LOOSE, longest)}", _LOOSE
         case If(test, then, other):
-            parts = (_show(part, _LOOSE, longest) for part in (test, then, other))
-            return "if {} then {} else {}".format(*parts), _LOOSE
+            chosen = f"{_show(then, _LOOSE, longest)} else {_show(other, _LOOSE, longest)}"
+            return f"if {_show(test, _LOOSE, longest)} then {chosen}", _LOOSE
         case Listing(items):
             return f"[{_items(items, longest)}]", _POSTFIX
         case Block():
@@ -234,9 +239,9 @@ def show_statement(statement: Statement, longest_block: int | None = None) -> st
 
 
 def show_all(statements: Iterable[Statement]) -> str:
-    """Return statements in the notation, one a line.
+    r"""Return statements in the notation, one a line.
 
     >>> show_all(parse("1 = 1.   2 = 2."))
-    '1 = 1.\\n2 = 2.\\n'
+    '1 = 1.\n2 = 2.\n'
     """
     return "".join(show_statement(statement) + "\n" for statement in statements)

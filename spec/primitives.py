@@ -10,7 +10,7 @@ from importlib.resources import files
 
 @dataclass(frozen=True, slots=True)
 class Primitive:
-    """One row of the table. ``arity`` is 0 for forms, which are not values; ``shape`` is empty for functions."""
+    """One row of the table. Forms are not values and have ``arity`` 0; functions have an empty ``shape``."""
 
     number: int
     name: str

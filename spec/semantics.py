@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import operator
 import struct
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -16,7 +17,7 @@ from .terms import Apply, At, Block, Claim, Define, Fn, If, Listing, Name, Num, 
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """A function value: either ``body`` with ``scope``, or a primitive; ``given`` are arguments received so far."""
+    """A function value: ``body`` with ``scope``, or a primitive; ``given`` are the arguments received."""
 
     arity: int
     body: Term | None = None
@@ -26,11 +27,29 @@ class Function:
     given: tuple[Value, ...] = ()
 
 
-Value = float | tuple["Value", ...] | Function
-"""A number, an array or a function."""
-
 ARRAY_DEPTH = 64
-CALL_DEPTH = 1000
+EVALUATION_DEPTH = 10_000
+
+# One level of evaluation takes up to four Python calls.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * EVALUATION_DEPTH + 5_000))
+
+
+class Array(tuple["Value", ...]):
+    """An array that knows how deep it is nested: arrays share elements, so counting anew may never end."""
+
+    nesting: int
+
+    def __new__(cls, items: Iterable[Value] = ()) -> Array:
+        """Make an array; raise ``over-limit`` when it is nested more than 64 deep."""
+        made = super().__new__(cls, items)
+        made.nesting = 1 + max((item.nesting for item in made if isinstance(item, Array)), default=0)
+        if made.nesting > ARRAY_DEPTH:
+            raise MessageError("over-limit", f"arrays nested more than {ARRAY_DEPTH} deep")
+        return made
+
+
+Value = float | Array | Function
+"""A number, an array or a function."""
 
 
 def number(value: Value) -> float:
@@ -48,23 +67,11 @@ def data(value: Value) -> Value:
 
 
 def natural(value: Value) -> int:
-    """Return a length as an int; raise ``kind`` if it is not a number, ``range`` if not a natural up to 2^53."""
+    """Return a length as an int; raise ``kind`` if it is no number, ``range`` if no natural up to 2^53."""
     n = number(value)
     if not (0.0 <= n <= 2.0**53 and n == math.floor(n)):
         raise MessageError("range", f"{n} is not a length")
     return int(n)
-
-
-def equal(a: Value, b: Value) -> float:
-    """Return 1.0 if the two are equal, else 0.0; raise ``kind`` for functions."""
-    data(a), data(b)
-    if isinstance(a, tuple) and isinstance(b, tuple):
-        return float(len(a) == len(b) and all(map(equal, a, b)))
-    return float(isinstance(a, float) and isinstance(b, float) and a == b)
-
-
-def _nesting(value: Value) -> int:
-    return 1 + max(map(_nesting, value), default=0) if isinstance(value, tuple) else 0
 
 
 def _less(a: Value, b: Value) -> float:
@@ -88,7 +95,7 @@ def _unary(operation: Callable[[float], float]) -> Callable[[Value], float]:
 class Machine:
     """Evaluates statements in order.
 
-    ``budget`` is the number of steps (calls and loop turns) after which ``over-limit`` is raised.
+    ``over-limit`` is raised after ``budget`` steps; calls, loop turns and comparisons are steps.
 
     >>> from .notation import parse
     >>> list(Machine().run(parse("two := 1 + 1. two = 2. two = 3. [1][two] = 0.")))
@@ -100,7 +107,7 @@ class Machine:
         self.steps_left = budget
         self._depth = 0
         self._primitives: dict[str, Callable[..., Value]] = {
-            "=": equal,
+            "=": self._equal,
             "<": _less,
             "+": _binary(operator.add),
             "-": _binary(operator.sub),
@@ -143,6 +150,20 @@ class Machine:
                 return float(n)
             case Name(name):
                 return self._look_up(name, scope)
+        self._enter()
+        try:
+            return self._group(term, scope)
+        finally:
+            self._depth -= 1
+
+    def _enter(self) -> None:
+        if self._depth >= EVALUATION_DEPTH:
+            raise MessageError("over-limit", f"evaluations nested more than {EVALUATION_DEPTH} deep")
+        self._depth += 1
+
+    def _group(self, term: Term, scope: Mapping[str, Value]) -> Value:
+        """Return the value of a term that is a group."""
+        match term:
             case Fn(params, body):
                 return Function(len(params), body, params, scope)
             case If(test, then, other):
@@ -151,9 +172,9 @@ class Machine:
                     raise MessageError("range", f"a test is 0 or 1, not {chosen}")
                 return self.evaluate(then if chosen else other, scope)
             case Listing(items):
-                return self._array_of([data(self.evaluate(item, scope)) for item in items])
-            case Block(count):
-                return tuple(map(float, term.digits()))[:count]
+                return Array(data(self.evaluate(item, scope)) for item in items)
+            case Block():
+                return Array(map(float, term.digits()))
             case At(array, indices):
                 found = self.evaluate(array, scope)
                 for index in indices:
@@ -164,12 +185,13 @@ class Machine:
                 args = [self.evaluate(arg, scope) for arg in terms]
                 if not isinstance(function, Function):
                     raise MessageError("kind", "a function is wanted")
-                # Only a defined name, a primitive or a function written in place may receive functions: clause 5.
+                # Only a defined name, a primitive or a function written in place may receive functions (5.4).
                 defined = isinstance(head, Name) and head.name not in scope
                 if not (defined or isinstance(head, Fn)):
                     for arg in args:
                         data(arg)
                 return self._apply(function, args)
+        raise TypeError(f"{term!r} is no group")
 
     def _look_up(self, name: str, scope: Mapping[str, Value]) -> Value:
         if name in scope:
@@ -196,9 +218,7 @@ class Machine:
             left = function.arity - len(args)
             return Function(left, function.body, function.params, function.scope, function.primitive, given)
         self._step()
-        self._depth += 1
-        if self._depth > CALL_DEPTH:
-            raise MessageError("over-limit", "calls in progress")
+        self._enter()
         try:
             if function.body is None:
                 result = self._primitives[function.primitive](*given)
@@ -211,14 +231,15 @@ class Machine:
             return result
         return self._apply(result, [data(arg) for arg in rest])
 
-    def _array_of(self, items: list[Value]) -> Value:
-        result = tuple(items)
-        if _nesting(result) > ARRAY_DEPTH:
-            raise MessageError("over-limit", f"arrays nested more than {ARRAY_DEPTH} deep")
-        return result
+    def _equal(self, a: Value, b: Value) -> float:
+        data(a), data(b)
+        self._step()
+        if isinstance(a, Array) and isinstance(b, Array):
+            return float(len(a) == len(b) and all(map(self._equal, a, b)))
+        return float(isinstance(a, float) and isinstance(b, float) and a == b)
 
     def _element(self, array: Value, index: Value) -> Value:
-        if not isinstance(array, tuple):
+        if not isinstance(array, Array):
             raise MessageError("kind", "an array is wanted")
         i = number(index)
         if not (0.0 <= i < len(array) and i == math.floor(i)):
@@ -226,7 +247,7 @@ class Machine:
         return array[int(i)]
 
     def _length(self, array: Value) -> Value:
-        if not isinstance(array, tuple):
+        if not isinstance(array, Array):
             raise MessageError("kind", "an array is wanted")
         return float(len(array))
 
@@ -240,35 +261,34 @@ class Machine:
         return range(turns)
 
     def _array(self, n: Value, f: Value) -> Value:
-        return self._array_of([data(self._apply(f, [float(i)])) for i in self._loop(n, f)])
+        return Array([data(self._apply(f, [float(i)])) for i in self._loop(n, f)])
 
-    def _states(self, n: Value, start: Value, f: Value) -> Iterator[Value]:
+    def _fold(self, n: Value, start: Value, f: Value) -> Value:
         number(n), data(start)
         state = start
         for i in self._loop(n, f):
             state = data(self._apply(f, [state, float(i)]))
-            yield state
-
-    def _fold(self, n: Value, start: Value, f: Value) -> Value:
-        state = start
-        for state in self._states(n, start, f):
-            pass
         return state
 
     def _scan(self, n: Value, start: Value, f: Value) -> Value:
-        return self._array_of(list(self._states(n, start, f)))
+        number(n), data(start)
+        state, states = start, []
+        for i in self._loop(n, f):
+            state = data(self._apply(f, [state, float(i)]))
+            states.append(state)
+        return Array(states)
 
 
 def spell(value: Value) -> str:
     """Return the text of a value as a receiver reports it (clause 10).
 
-    >>> spell((1.0, (0.5,))), spell(math.nan)
+    >>> spell(Array([1.0, Array([0.5])])), spell(math.nan)
     ('[3ff0000000000000 [3fe0000000000000]]', '7ff8000000000000')
     """
     match value:
         case float():
             return "7ff8000000000000" if math.isnan(value) else struct.pack(">d", value).hex()
-        case tuple():
+        case Array():
             return "[" + " ".join(map(spell, value)) + "]"
         case _:
             return "function"

@@ -34,9 +34,9 @@ def tables() -> dict[str, str]:
 
 
 def fill(text: str) -> str:
-    """Return a specification text with its generated tables filled in.
+    r"""Return a specification text with its generated tables filled in.
 
-    >>> fill("<!-- generated: forms -->\\n<!-- end -->").count("define")
+    >>> fill("<!-- generated: forms -->\n<!-- end -->").count("define")
     1
     """
     made = tables()

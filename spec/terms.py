@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+# Terms may be 1,000 deep, and reading or showing them takes up to four calls a level.
+sys.setrecursionlimit(max(sys.getrecursionlimit(), 20_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +73,10 @@ class Block:
 
     @staticmethod
     def of(digits: str) -> Block:
-        """Make a block from a string of 0 and 1.
+        r"""Make a block from a string of 0 and 1.
 
         >>> Block.of("101")
-        Block(count=3, data=b'\\xa0')
+        Block(count=3, data=b'\xa0')
         """
         size = (len(digits) + 7) // 8
         return Block(len(digits), int(digits.ljust(size * 8, "0") or "0", 2).to_bytes(size, "big"))

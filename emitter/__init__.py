@@ -1,0 +1,1 @@
+"""ONNX -> op graph -> definitions -> message; the embedded model; bit counts and test vectors."""

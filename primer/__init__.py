@@ -1,0 +1,1 @@
+"""Lessons and library in the notation, and the linker that picks what a model needs."""

@@ -1,10 +1,11 @@
-"""Terms up to the names of their parameters: a message keeps no names, so this is all that bits can tell apart."""
+"""Terms up to the names of their parameters: bits keep no names, so this is all that they can tell apart."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
-from .terms import Apply, At, Fn, If, Listing, Name, Term, children
+from .terms import Fn, Name, Term, children, with_children
 
 
 def alpha_equal(first: Term, second: Term) -> bool:
@@ -18,8 +19,6 @@ def alpha_equal(first: Term, second: Term) -> bool:
     stack: list[tuple[Term, Term, dict[str, int], dict[str, int], int]] = [(first, second, {}, {}, 0)]
     while stack:
         a, b, bound_a, bound_b, depth = stack.pop()
-        if a is b and bound_a == bound_b:
-            continue
         if isinstance(a, Name) and isinstance(b, Name):
             at_a, at_b = bound_a.get(a.name), bound_b.get(b.name)
             if at_a != at_b or (at_a is None and a.name != b.name):
@@ -42,49 +41,49 @@ def alpha_equal(first: Term, second: Term) -> bool:
     return True
 
 
-Namer = Callable[[Fn, Term | None, int, frozenset[str]], tuple[str, ...]]
-"""Chooses new parameter names: of a function, the group that it stands in, its place there, names to avoid."""
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A function whose parameters want names, and where it stands."""
+
+    function: Fn
+    group: Term | None
+    """The group that the function is a part of; None for a whole term."""
+    index: int
+    """Which part of the group the function is, from 0 (the head, the test, the array)."""
+    around: tuple[str, ...]
+    """The new names of the parameters around the function, outermost first."""
+    taken: frozenset[str]
+    """What is free in the function, under new names, primitives included: these names would clash."""
 
 
-def rename(term: Term, choose: Namer) -> Term:
-    """Return the term with new parameter names.
+def rename(term: Term, choose: Callable[[Place], tuple[str, ...]]) -> Term:
+    """Return the term with new parameter names; ``choose`` is asked for them from the outside in.
 
-    ``choose`` is asked from the outside in. It is given the function, as it was; the group in which the function
-    stands (None for a whole term); the function's place among the group's parts; and the names it must avoid: what
-    is free in the function's body, under the new names of the parameters around it.
-
-    Raises ``ValueError`` when ``choose`` returns names that clash.
+    Raises ``ValueError`` when it chooses names that clash.
 
     >>> from .notation import parse, show
-    >>> show(rename(parse("x ↦ y ↦ x - y.")[0].term, lambda f, group, place, taken: ("ab"[len(taken) - 1],)))
+    >>> show(rename(parse("x ↦ y ↦ x - y.")[0].term, lambda place: ("ab"[len(place.around)],)))
     'a ↦ b ↦ a - b'
     """
     free = _free(term)
 
-    def walk(here: Term, group: Term | None, place: int, new: dict[str, str]) -> Term:
+    def walk(
+        here: Term, group: Term | None, index: int, new: dict[str, str], around: tuple[str, ...]
+    ) -> Term:
         match here:
             case Name(name):
                 return Name(new[name]) if name in new else here
             case Fn(params, body):
                 taken = frozenset(new.get(name, name) for name in free[id(here)])
-                names = choose(here, group, place, taken)
-                if len(set(names)) < len(params) or len(names) != len(params) or taken & set(names):
+                names = choose(Place(here, group, index, around, taken))
+                if len(names) != len(params) or not taken.isdisjoint(names):
                     raise ValueError(f"{names} cannot replace {params}: names clash")
-                return Fn(names, walk(body, here, 0, {**new, **dict(zip(params, names, strict=True))}))
-        parts = tuple(walk(child, here, i, new) for i, child in enumerate(children(here)))
-        match here:
-            case Apply():
-                return Apply(parts[0], parts[1:])
-            case At():
-                return At(parts[0], parts[1:])
-            case If():
-                return If(*parts)
-            case Listing():
-                return Listing(parts)
-            case _:
-                return here
+                inner = {**new, **dict(zip(params, names, strict=True))}
+                return Fn(names, walk(body, here, 0, inner, around + names))
+        inside = enumerate(children(here))
+        return with_children(here, tuple(walk(child, here, i, new, around) for i, child in inside))
 
-    return walk(term, None, 0, {})
+    return walk(term, None, 0, {}, ())
 
 
 def _free(term: Term) -> dict[int, frozenset[str]]:
@@ -120,17 +119,8 @@ def canonical(term: Term) -> Term:
     '(_0, _1) ↦ _2 ↦ _0 - _2'
     """
 
-    depth: dict[int, int] = {}
+    def choose(place: Place) -> tuple[str, ...]:
+        first = len(place.around)
+        return tuple(f"_{first + i}" for i in range(len(place.function.params)))
 
-    def choose(function: Fn, group: Term | None, place: int, taken: frozenset[str]) -> tuple[str, ...]:
-        first = depth[id(function)]
-        return tuple(f"_{first + i}" for i in range(len(function.params)))
-
-    stack: list[tuple[Term, int]] = [(term, 0)]
-    while stack:
-        here, level = stack.pop()
-        if isinstance(here, Fn):
-            depth[id(here)] = level
-            level += len(here.params)
-        stack.extend((child, level) for child in children(here))
     return rename(term, choose)

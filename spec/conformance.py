@@ -2,7 +2,7 @@
 
 ``python -m isagoge.spec.conformance`` prints the suite as JSON: a list of objects with ``clause``, ``line``,
 ``text``, ``bits`` (hexadecimal), ``question`` (hexadecimal bits of a question asked of an empty message, or
-null) and ``verdicts`` (a list of words; for a question one value or error). Any receiver can be tested with it.
+null) and ``verdicts`` (a list of words; for a question one value or error). It can test any receiver.
 """
 
 from __future__ import annotations

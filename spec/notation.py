@@ -30,7 +30,7 @@ class Sentence:
 
 
 def _names(terms: tuple[Term, ...]) -> tuple[str, ...]:
-    names = tuple(term.name for term in terms if isinstance(term, Name) and term.name not in _INFIX)
+    names = tuple(term.name for term in terms if isinstance(term, Name) and term.name not in INFIX)
     if len(names) < len(terms) or len(set(names)) < len(names):
         raise NotationError("parameters are names, all different")
     return names
@@ -161,8 +161,8 @@ def parse_lines(text: str, source: str = "text") -> list[Sentence]:
         raise NotationError(f"{source}, {error}") from None
 
 
-_INFIX = {"=": (1, 2, 2), "<": (1, 2, 2), "+": (2, 2, 3), "-": (2, 2, 3), "×": (3, 3, 4), "÷": (3, 3, 4)}
-_LOOSE, _SIGNED, _POSTFIX = 0, 4, 5
+INFIX = {"=": (1, 2, 2), "<": (1, 2, 2), "+": (2, 2, 3), "-": (2, 2, 3), "×": (3, 3, 4), "÷": (3, 3, 4)}
+LOOSE, SIGNED, POSTFIX = 0, 4, 5
 
 
 def show(term: Term, longest_block: int | None = None) -> str:
@@ -173,7 +173,7 @@ def show(term: Term, longest_block: int | None = None) -> str:
     >>> show(parse("(x ↦ x × (1 + 2))(3) = 9.")[0].term)
     '(let x := 3 in x × (1 + 2)) = 9'
     """
-    return _show(term, _LOOSE, longest_block)
+    return _show(term, LOOSE, longest_block)
 
 
 def _show(term: Term, level: int, longest: int | None) -> str:
@@ -182,37 +182,37 @@ def _show(term: Term, level: int, longest: int | None) -> str:
 
 
 def _items(terms: Sequence[Term], longest: int | None) -> str:
-    return ", ".join(item.name if isinstance(item, Name) else _show(item, _LOOSE, longest) for item in terms)
+    return ", ".join(item.name if isinstance(item, Name) else _show(item, LOOSE, longest) for item in terms)
 
 
 def _spell(term: Term, longest: int | None) -> tuple[str, int]:
     """Return the text of a term and how tightly it binds."""
     match term:
         case Num(value):
-            return str(value), _POSTFIX
+            return str(value), POSTFIX
         case Name(name):
-            return (f"({name})" if name in _INFIX else name), _POSTFIX
+            return (f"({name})" if name in INFIX else name), POSTFIX
         case Apply(Fn((param,), body), (value,)):
-            return f"let {param} := {_show(value, _LOOSE, longest)} in {_show(body, _LOOSE, longest)}", _LOOSE
+            return f"let {param} := {_show(value, LOOSE, longest)} in {_show(body, LOOSE, longest)}", LOOSE
         case Apply(Name("-"), (Num(0), value)):
-            return f"-{_show(value, _POSTFIX, longest)}", _SIGNED  # not SIGNED: -- begins a comment
-        case Apply(Name(operator), (left, right)) if operator in _INFIX:
-            own, left_level, right_level = _INFIX[operator]
+            return f"-{_show(value, POSTFIX, longest)}", SIGNED  # not SIGNED: -- begins a comment
+        case Apply(Name(operator), (left, right)) if operator in INFIX:
+            own, left_level, right_level = INFIX[operator]
             return f"{_show(left, left_level, longest)} {operator} {_show(right, right_level, longest)}", own
         case Apply(head, args):
-            return f"{_show(head, _POSTFIX, longest)}({_items(args, longest)})", _POSTFIX
+            return f"{_show(head, POSTFIX, longest)}({_items(args, longest)})", POSTFIX
         case At(array, indices):
-            return f"{_show(array, _POSTFIX, longest)}[{_items(indices, longest)}]", _POSTFIX
+            return f"{_show(array, POSTFIX, longest)}[{_items(indices, longest)}]", POSTFIX
         case Fn(params, body):
             given = params[0] if len(params) == 1 else f"({', '.join(params)})"
-            return f"{given} ↦ {_show(body, _LOOSE, longest)}", _LOOSE
+            return f"{given} ↦ {_show(body, LOOSE, longest)}", LOOSE
         case If(test, then, other):
-            chosen = f"{_show(then, _LOOSE, longest)} else {_show(other, _LOOSE, longest)}"
-            return f"if {_show(test, _LOOSE, longest)} then {chosen}", _LOOSE
+            chosen = f"{_show(then, LOOSE, longest)} else {_show(other, LOOSE, longest)}"
+            return f"if {_show(test, LOOSE, longest)} then {chosen}", LOOSE
         case Listing(items):
-            return f"[{_items(items, longest)}]", _POSTFIX
+            return f"[{_items(items, longest)}]", POSTFIX
         case Block():
-            return _block(term, longest), _POSTFIX
+            return _block(term, longest), POSTFIX
 
 
 def _block(block: Block, longest: int | None) -> str:

@@ -132,6 +132,27 @@ def children(term: Term) -> tuple[Term, ...]:
             return ()
 
 
+def with_children(term: Term, parts: tuple[Term, ...]) -> Term:
+    """Return the term with other terms directly inside it, as many as ``children`` gives.
+
+    >>> with_children(Listing((Num(1),)), (Num(2),))
+    Listing(items=(Num(value=2),))
+    """
+    match term:
+        case Apply():
+            return Apply(parts[0], parts[1:])
+        case Fn(params, _):
+            return Fn(params, parts[0])
+        case If():
+            return If(*parts)
+        case At():
+            return At(parts[0], parts[1:])
+        case Listing():
+            return Listing(parts)
+        case _:
+            return term
+
+
 def free_names(term: Term) -> Iterator[str]:
     """Yield each name a term uses and does not bind, primitives included, with repetitions, in reading order.
 

@@ -118,9 +118,9 @@ def cache_folder() -> Path:
 def command(receiver: Receiver, folder: Path | None = None) -> list[str]:
     """Return the command that runs a receiver, building it first where that has not been done.
 
-    A built program is kept in ``folder`` (default: ``cache_folder()``; a temporary one where that cannot be written)
-    under a hash of its source, its build command and the machine, and moved there whole, so that two processes can
-    build at once.
+    A built program is kept in ``folder`` (default: ``cache_folder()``; a temporary one where that cannot be
+    written) under a hash of its source, its build command and the machine, and moved there whole, so that two
+    processes can build at once.
 
     Raises ``ReceiverError`` when the tool is missing or the build fails.
     """

@@ -1,8 +1,8 @@
 """Runs one receiver as a process of its own and reads its report (SPEC.md clause 10).
 
-The process starts in an empty folder, with a bare environment and nothing of this project within reach but the files
-named on its command line. Whatever it does, the caller gets a ``Report``: a receiver that crashes, hangs, floods its
-output or writes anything but a report is stopped, and ``Report.fault`` says what it did.
+The process starts in an empty folder, with a bare environment and nothing of this project within reach but
+the files named on its command line. Whatever it does, the caller gets a ``Report``: a receiver that crashes,
+hangs, floods its output or writes anything but a report is stopped, and ``Report.fault`` says what it did.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Report:
 
     Attributes:
         receiver: its name.
-        verdicts: one word a statement, in order: ``defined``, ``true``, ``false``, ``value`` or an error's name.
+        verdicts: one word a statement, in order: ``defined``, ``true``, ``false``, ``value`` or an error's
+        name.
         answers: the values of a question's claims, by the number of their statement.
         unread: for a question, the number of the message's statement that could not be read and the error.
         seconds: how long it ran.
@@ -122,8 +123,7 @@ class _Reader:
         allowed = ("defined", "value") if self.asked else ("defined", "true", "false")
         if (
             not first.isdigit()
-            or verdict not in _ERRORS
-            and verdict not in allowed
+            or (verdict not in _ERRORS and verdict not in allowed)
             or (text and verdict != "value")
         ):
             raise _Fault(f"wrote {_short(line)}, which is no line of a report")
@@ -171,8 +171,10 @@ def run(
         command: its command line without options, as ``catalogue.command`` gives it.
         message: the message's file, or its bits.
         question: the question's file, or its bits.
-        seconds: the time budget told to the receiver; it is stopped when it goes on for a fifth and 10 s more.
-        megabytes: the memory budget told to it; half as much again and 512 MiB more are refused to it where the system
+        seconds: the time budget told to the receiver; it is stopped when it goes on for a fifth and 10 s
+        more.
+        megabytes: the memory budget told to it; half as much again and 512 MiB more are refused to it where
+        the system
             can (Linux).
         progress: called for each statement as its line arrives.
         stop: ends the run when it is set.
@@ -245,7 +247,7 @@ def _cap_memory(pid: int, megabytes: int) -> None:
 
 
 def _lines(stream: IO[bytes], longest: int) -> Iterator[bytes]:
-    """Yield whole lines without their line feed; raise ``_Fault`` for one that is too long or has no line feed."""
+    """Yield lines without their line feed; raise ``_Fault`` for one that is too long or not complete."""
     while line := stream.readline(longest):
         if not line.endswith(b"\n"):
             if len(line) >= longest:
@@ -303,7 +305,7 @@ class _Watch:
     def _collect(self) -> None:
         assert self.process.stderr is not None
         room = _STDERR_KEPT
-        while piece := self.process.stderr.read1(4096):
+        while piece := os.read(self.process.stderr.fileno(), 4096):
             self._kept.append(piece[:room])
             room -= len(self._kept[-1])
 

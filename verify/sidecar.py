@@ -64,7 +64,9 @@ class Sidecar:
 
     def taught(self) -> int:
         """Return the number of the first statement after primer and library."""
-        return max((s.first + s.statements for s in self.sections if s.name in ("primer", "library")), default=0)
+        return max(
+            (s.first + s.statements for s in self.sections if s.name in ("primer", "library")), default=0
+        )
 
     def title(self, index: int) -> str:
         """Return the title of the lesson or chapter around a statement, empty if there is none."""
@@ -120,7 +122,9 @@ def parse(raw: dict[str, Any]) -> Sidecar:
         model_sha256=str(model.get("sha256", "")),
         inputs=_specs(model.get("inputs", ())),
         outputs=_specs(model.get("outputs", ())),
-        checks=tuple(int(block["check"]) for block in raw.get("blocks", ()) if block.get("check") is not None),
+        checks=tuple(
+            int(block["check"]) for block in raw.get("blocks", ()) if block.get("check") is not None
+        ),
         tolerance=max(tolerances, default=None),
         payload=raw.get("payload"),
         raw=raw,

@@ -1,4 +1,4 @@
-"""Tensors around a message: inputs to try it on, what ONNX Runtime makes of them, how far an answer is from that."""
+"""Tensors around a message: inputs to try it on, ONNX Runtime's outputs, the distance of an answer from them."""
 
 from __future__ import annotations
 
@@ -48,13 +48,15 @@ class Comparison:
 
 
 def numpy_dtype(name: str) -> np.dtype[Any]:
-    """Return the dtype with a NumPy name. Raises ``TensorError`` for one that NumPy lacks or that holds no numbers."""
+    """Return the dtype with a NumPy name. Raises ``TensorError`` for one that is not of numbers."""
     try:
         dtype = np.dtype(name)
     except TypeError:
         dtype = np.dtype(object)
     if dtype.kind not in "fiub":
-        raise TensorError(f"tensors of dtype {name} cannot be handed over; only floats, integers and booleans can")
+        raise TensorError(
+            f"tensors of dtype {name} cannot be handed over; only floats, integers and booleans can"
+        )
     return dtype
 
 
@@ -87,9 +89,12 @@ def checked(specs: Sequence[Spec], given: Mapping[str, Tensor]) -> list[Tensor]:
 
 
 def random_inputs(specs: Sequence[Spec], rng: np.random.Generator) -> list[Tensor]:
-    """Return random inputs: floats standard normal, integers 0 to ``LARGEST``, booleans; equal names, equal lengths.
+    """Return random inputs: standard normal floats, integers 0 to ``LARGEST``, booleans.
 
-    >>> tensors = random_inputs([Spec("x", "float32", ("n", 2)), Spec("m", "bool", ("n",))], np.random.default_rng(0))
+    Symbolic lengths with equal names are equal.
+
+    >>> specs = [Spec("x", "float32", ("n", 2)), Spec("m", "bool", ("n",))]
+    >>> tensors = random_inputs(specs, np.random.default_rng(0))
     >>> tensors[0].shape[0] == tensors[1].shape[0], tensors[0].dtype
     (True, dtype('float32'))
     """

@@ -1,0 +1,383 @@
+"""Lowering: from a graph of ONNX nodes to a program of terms over the library.
+
+The graph is walked once, from inputs to outputs, with what is known of each value: its dtype, its shape as far as it can be
+known, its elements if they are constant. What can be settled is settled on the way: constants are folded, choices between
+branches decided, values that are equal shared. What no output needs is dropped at the end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from isagoge.spec.terms import Apply, At, Block, Fn, If, Listing, Name, Num, Term, apply, children, free_names, let
+
+from .fold_constants import fold
+from .graph import Graph
+from .lowering import HANDLERS, Fact, Node, Output, Unsupported
+from .program import Program, Shape, Step, Tensor
+from .shapes import follow
+from .tensors import SMALL, number_term, tensor_term
+
+INLINE = 8
+"""Terms of up to this many parts that stand for lengths are not named but written where they are used."""
+
+_CHEAP = frozenset({"length", "+", "-", "×", "÷", "floor", "trunc", "=", "<", "max", "min", "take", "wrap", "quotient"})
+"""Functions that cost next to nothing."""
+
+LARGEST = 2**16
+"""Integers of a larger magnitude are not written out one by one but stored as a weight."""
+
+
+class UnsupportedOperators(Exception):
+    """Nodes that cannot be said yet; ``nodes`` holds the operator, the node's name and the reason for each."""
+
+    def __init__(self, nodes: Sequence[tuple[str, str, str]]) -> None:
+        """Make the message: one line that names every operator and node."""
+        self.nodes = list(nodes)
+        parts = [f"{operator} (node {name}{': ' + why if why else ''})" for operator, name, why in self.nodes]
+        super().__init__("unsupported operators: " + "; ".join(parts))
+
+
+def lower(graph: Graph) -> Program:
+    """Return a graph as a program.
+
+    Raises:
+        UnsupportedOperators: some nodes have no handler, or an option that its handler does not know. All are named.
+
+    >>> from onnx import helper
+    >>> from .graph import from_proto
+    >>> from isagoge.spec.notation import show
+    >>> x, y = (helper.make_tensor_value_info(n, 1, ["batch", 3]) for n in "xy")
+    >>> proto = helper.make_graph([helper.make_node("Add", ["x", "x"], ["y"])], "g", [x], [y])
+    >>> program = lower(from_proto(helper.make_model(proto, opset_imports=[helper.make_opsetid("", 17)])))
+    >>> [f"{step.value} := {show(step.term)}" for step in program.steps]
+    ['v_y := zip2(add32, x_x, x_x)']
+    """
+    return Lowering(graph).program()
+
+
+class Lowering:
+    """The walk over a graph; it is the ``Context`` that handlers see."""
+
+    def __init__(self, graph: Graph) -> None:
+        """Prepare the inputs; ``graph`` is not changed."""
+        self.graph = graph
+        self.facts: dict[str, Fact] = {}
+        self.weights: dict[str, npt.NDArray[Any]] = dict(graph.constants)
+        self.steps: list[Step] = []
+        self.scalars: list[Step] = []
+        self.constants: dict[str, npt.NDArray[Any]] = {}
+        self.failed: list[tuple[str, str, str]] = []
+        self._lost: set[str] = set()
+        self._shared: dict[Term, str] = {}
+        self._numbers: dict[Term, str] = {}
+        self._digests: dict[tuple[str, Shape, bytes], Term] = {}
+        self._lengths: dict[str, Term] = {}
+        self._identifiers: set[str] = set()
+        self._fresh = itertools.count(1)
+        self._node = Node("", "", "", [], [])
+        self.inputs = [self._input(d.name, d.dtype, d.shape) for d in graph.inputs]
+
+    # What handlers may ask: the protocol Context.
+
+    def has(self, node: Node, index: int) -> bool:
+        """Tell whether the node's optional input is given."""
+        return index < len(node.inputs) and bool(node.inputs[index])
+
+    def fact(self, name: str) -> Fact:
+        """Return what is known of a value by its ONNX name."""
+        if name not in self.facts and name in self.weights:
+            array = self.weights[name]
+            self.facts[name] = Fact(self.constant(array, name), array.dtype, array.shape, array)
+        return self.facts[name]
+
+    def length(self, fact: Fact, axis: int) -> Term:
+        """Return a term for the length of an axis: a number if it is known, else the cheapest way to find it."""
+        known = fact.shape[axis]
+        if isinstance(known, int):
+            return Num(known)
+        if known is not None and known in self._lengths:
+            return self._lengths[known]
+        place = At(fact.term, (Num(0),) * axis) if axis else fact.term
+        return apply("length", place)
+
+    def step(self, term: Term, dtype: np.dtype[Any], rank: int) -> Term:
+        """Name an intermediate value, used more than once, and return the term that stands for it."""
+        return self._named(term, dtype, rank, f"v_{self._node.outputs[0] if self._node.outputs else 'part'}")
+
+    def constant(self, array: npt.NDArray[Any], name: str = "") -> Term:
+        """Return a term for a constant tensor: written out if small, else a weight of the program."""
+        array = np.asarray(array)
+        if array.ndim == 0:
+            term = number_term(float(array))
+            simple = isinstance(term, Num) or array.dtype.kind in "iub"
+            return term if simple else self._scalar(term, array)
+        whole = array.dtype.kind in "iub" or bool(np.all(np.isfinite(array)) and np.all(array == np.floor(array)))
+        if whole and array.size <= SMALL and np.all(np.abs(array.astype(np.float64)) < LARGEST):
+            if 0 in array.shape[:-1] or not np.any(np.signbit(array) & (array == 0)):
+                return tensor_term(array.astype(np.int64))
+        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
+        key = (array.dtype.str, array.shape, digest)
+        if key not in self._digests:
+            identifier = self._identifier("w_" + (name or f"{self._node.name}_constant"))
+            self.constants[identifier] = array
+            self._digests[key] = Name(identifier)
+        return self._digests[key]
+
+    # The walk.
+
+    def program(self) -> Program:
+        """Walk the graph and return what the outputs need."""
+        for node in self.graph.nodes:
+            self._process(node)
+        if self.failed:
+            raise UnsupportedOperators(self.failed)
+        outputs = [self._output(d.name, d.shape) for d in self.graph.outputs]
+        needed = {tensor.value for tensor in outputs}
+        kept = []
+        for step in reversed(self.scalars + self.steps):
+            if step.value in needed:
+                kept.append(step)
+                needed.update(free_names(step.term))
+        constants = {name: array for name, array in self.constants.items() if name in needed}
+        return Program(self.inputs, outputs, kept[::-1], constants, dict(self.graph.opset))
+
+    def _input(self, name: str, dtype: np.dtype[Any] | None, shape: Shape | None) -> Tensor:
+        if dtype is None or shape is None or dtype.kind not in "fiub":
+            what = "text or numbers of another kind" if dtype is not None and shape is not None else "no shape declared"
+            self.failed.append(("input", name, what))
+            dtype, shape = np.dtype(np.float32), ()
+        identifier = self._identifier(f"x_{name}")
+        tensor = Tensor(name, identifier, dtype, shape)
+        # A name that stands for two axes of one input says nothing: some exporters call all lengths the same.
+        inside = tuple(n if isinstance(n, int) or (n and shape.count(n) == 1) else None for n in shape)
+        self.facts[name] = self._measured(Fact(Name(identifier), dtype, inside))
+        return tensor
+
+    def _output(self, name: str, declared: Shape | None) -> Tensor:
+        fact = self.fact(name)
+        term = fact.term
+        if not isinstance(term, Name):
+            term = Name(self._define(term, fact.dtype, fact.rank, f"v_{name}"))
+        if declared is None or len(declared) != fact.rank:
+            declared = (None,) * fact.rank
+        pairs = zip(fact.shape, declared, strict=True)
+        shape = tuple(n if isinstance(n, int) or (n and n[0] != "~") else d for n, d in pairs)
+        return Tensor(name, term.name, fact.dtype, tuple(n if n != -1 else None for n in shape))
+
+    def _process(self, node: Node) -> None:
+        self._node = node
+        if any(name in self._lost for name in node.inputs):
+            self._lost.update(node.outputs)
+            return
+        try:
+            if node.operator == "If" and not node.domain:
+                self._choice(node)
+            elif not self._folded(node):
+                self._handled(node)
+        except Unsupported as error:
+            self._fail(node, str(error))
+        except (ValueError, AssertionError, KeyError, IndexError) as error:
+            self._fail(node, f"{type(error).__name__}: {error}")
+
+    def _fail(self, node: Node, why: str) -> None:
+        operator = f"{node.domain}:{node.operator}" if node.domain else node.operator
+        self.failed.append((operator, node.name, why))
+        self._lost.update(node.outputs)
+
+    def _folded(self, node: Node) -> bool:
+        """Evaluate the node now if all its inputs are constant; tell whether that was done."""
+        given = [self.fact(name).constant if name else None for name in node.inputs]
+        if any(array is None for array, name in zip(given, node.inputs, strict=True) if name):
+            return False
+        results = fold(node, given)
+        if results is None:
+            return False
+        for name, array in zip([o for o in node.outputs if o], results, strict=True):
+            self.weights[name] = array
+        return True
+
+    def _handled(self, node: Node) -> None:
+        handler = HANDLERS.get((node.domain, node.operator))
+        if handler is None:
+            self._fail(node, "")
+            return
+        made = handler(node, self)
+        outputs = made if isinstance(made, list) else [made]
+        for name, output in zip(node.outputs, outputs, strict=False):
+            if name:
+                self.facts[name] = self._bind(name, node, output)
+        missing = [name for name in node.outputs[len(outputs) :] if name]
+        if missing:
+            raise Unsupported(f"the output {missing[0]} is not computed")
+
+    def _bind(self, name: str, node: Node, output: Output) -> Fact:
+        """Return the fact of an output: a constant, another name for a value, a short term, or a step of its own."""
+        given = [self.fact(n) if n else None for n in node.inputs]
+        partial = None
+        if output.dtype.kind in "iub" and len(output.shape) <= 1:
+            partial = follow(node, given, len(output.shape), output.shape[0] if output.shape else None)
+        if partial is not None and all(isinstance(n, int) for n in partial):
+            array = np.array(partial, output.dtype).reshape(() if not output.shape else -1)
+            return Fact(self.constant(array, name), array.dtype, array.shape, array)
+        term = self._known(output, partial)
+        if not _inline(term, output):
+            term = self._named(term, output.dtype, len(output.shape), f"v_{name}")
+        alias = next((f for f in given if f is not None and f.term == term and f.dtype == output.dtype), None)
+        if alias is not None and len(alias.shape) == len(output.shape):
+            return alias
+        return self._measured(Fact(term, output.dtype, tuple(output.shape), None, partial))
+
+    def _known(self, output: Output, partial: tuple[int | str | None, ...] | None) -> Term:
+        """Return an output's term, written with the numbers and lengths that are known to be its elements."""
+        if partial is None:
+            return output.term
+        items = output.term.items if isinstance(output.term, Listing) else (None,) * len(partial)
+        if len(output.shape) == 0:
+            items = (output.term,)
+        short: list[Term] = []
+        for item, known in zip(items, partial, strict=True):
+            if isinstance(known, int):
+                item = number_term(known)
+            elif known is not None and known in self._lengths:
+                item = self._lengths[known]
+            if item is None:
+                return output.term
+            short.append(item)
+        return short[0] if len(output.shape) == 0 else Listing(tuple(short))
+
+    def _measured(self, fact: Fact) -> Fact:
+        """Give each unknown length a name of its own, so that it is recognised where it comes again."""
+        shape = tuple(n if n is not None else f"~{next(self._fresh)}" for n in fact.shape)
+        fact = replace(fact, shape=shape)
+        if isinstance(fact.term, Name):
+            for axis, n in enumerate(shape):
+                if isinstance(n, str) and n not in self._lengths:
+                    self._lengths[n] = self.length(fact, axis)
+        return fact
+
+    # Names.
+
+    def _named(self, term: Term, dtype: np.dtype[Any], rank: int, wish: str) -> Term:
+        if isinstance(term, Name | Num):
+            return term
+        if term not in self._shared:
+            self._shared[term] = self._define(term, dtype, rank, wish)
+        return Name(self._shared[term])
+
+    def _scalar(self, term: Term, array: npt.NDArray[Any]) -> Term:
+        """Name a number that is not a natural; such names come first, so that all steps and branches may use them."""
+        if term not in self._numbers:
+            self._numbers[term] = self._identifier("k_" + _spelling(array))
+            self.scalars.append(Step(self._numbers[term], term, "", "Constant", array.dtype, 0))
+        return Name(self._numbers[term])
+
+    def _define(self, term: Term, dtype: np.dtype[Any], rank: int, wish: str) -> str:
+        identifier = self._identifier(wish)
+        self.steps.append(Step(identifier, term, self._node.name, self._node.operator or "Constant", dtype, rank))
+        return identifier
+
+    def _identifier(self, wish: str) -> str:
+        """Return a new identifier, made from a name of the model, that no library name can be."""
+        plain = re.sub(r"\W+", "_", wish, flags=re.ASCII)[:48].rstrip("_")
+        name = plain
+        for number in itertools.count(2):
+            if name not in self._identifiers:
+                break
+            name = f"{plain}_{number}"
+        self._identifiers.add(name)
+        return name
+
+    # Choices.
+
+    def _choice(self, node: Node) -> None:
+        """Take the branch of an If that is known to be taken, or write both."""
+        test = self.fact(node.inputs[0])
+        branches = [node.attributes["then_branch"], node.attributes["else_branch"]]
+        value = test.constant if test.constant is not None else None
+        if value is not None:
+            branch: Graph = branches[0 if bool(value.reshape(-1)[0]) else 1]
+            self.weights.update(branch.constants)
+            for inner in branch.nodes:
+                self._process(inner)
+            for name, declared in zip(node.outputs, branch.outputs, strict=True):
+                if declared.name in self._lost:
+                    self._lost.add(name)
+                else:
+                    self.facts[name] = self.fact(declared.name)
+            return
+        condition = At(test.term, (Num(0),)) if test.rank else test.term
+        (then, first), (other, second) = (self._branch(branch, node) for branch in branches)
+        if any(name in self._lost for name in node.outputs):
+            return
+        whole: Term = If(condition, then, other)
+        single = len(node.outputs) == 1
+        if not single:
+            whole = self._named(whole, first[0].dtype, 1, f"v_{node.name}")
+        for i, (name, a, b) in enumerate(zip(node.outputs, first, second, strict=True)):
+            if a.rank != b.rank:
+                raise Unsupported("the branches give tensors with different numbers of axes")
+            shape = tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True))
+            output = Output(whole if single else At(whole, (Num(i),)), a.dtype, shape)
+            self.facts[name] = self._bind(name, node, output)
+
+    def _branch(self, branch: Graph, node: Node) -> tuple[Term, list[Fact]]:
+        """Return a branch as one term, with its steps as local names, and the facts of its outputs."""
+        outer, shared, lengths = self.steps, dict(self._shared), dict(self._lengths)
+        self.steps = []
+        self.weights.update(branch.constants)
+        for inner in branch.nodes:
+            self._process(inner)
+        self._node = node
+        names = [declared.name for declared in branch.outputs]
+        if any(name in self._lost for name in names):
+            self._lost.update(node.outputs)
+            self.steps, self._shared, self._lengths = outer, shared, lengths
+            return Num(0), []
+        facts = [self.fact(name) for name in names]
+        term: Term = facts[0].term if len(facts) == 1 else Listing(tuple(fact.term for fact in facts))
+        for step in reversed(self.steps):
+            if step.value in set(free_names(term)):
+                term = let(step.value, step.term, term)
+        self.steps, self._shared, self._lengths = outer, shared, lengths
+        return term, facts
+
+
+def _inline(term: Term, output: Output) -> bool:
+    """Tell whether an output is a length, or a short list of lengths, that may as well be written where it is used."""
+    if output.dtype.kind not in "iub" or len(output.shape) > 1:
+        return False
+    if isinstance(term, Listing):
+        return len(term.items) <= SMALL and all(map(_short, term.items))
+    return not output.shape and _short(term)
+
+
+def _short(term: Term) -> bool:
+    return _size(term) <= INLINE and _CHEAP.issuperset(_heads(term))
+
+
+def _size(term: Term) -> int:
+    return 1 + sum(map(_size, children(term)))
+
+
+def _heads(term: Term) -> Iterator[str]:
+    """Yield the names of the functions that a term applies, and ``?`` for what is no plain application."""
+    match term:
+        case Apply(Name(name), _):
+            yield name
+        case Apply() | Fn() | If() | Block():
+            yield "?"
+    for child in children(term):
+        yield from _heads(child)
+
+
+def _spelling(array: npt.NDArray[Any]) -> str:
+    return f"{float(array):.6g}".replace("-", "minus_").replace("+", "").replace(".", "_")

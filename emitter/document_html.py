@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from html import escape
 
-from .document_model import Block, Bullets, Document, Heading, Paragraph, Sentences, Span, Spans, Table, Tokens
+from .document_model import (
+    Block,
+    Bullets,
+    Document,
+    Heading,
+    Paragraph,
+    Sentences,
+    Span,
+    Spans,
+    Table,
+    Tokens,
+)
 
 
 def html(document: Document) -> Iterator[str]:
@@ -29,16 +40,16 @@ def html(document: Document) -> Iterator[str]:
 
 
 def _contents(document: Document) -> Iterator[str]:
-    yield '<nav aria-label="Contents">\n<p>Contents</p>\n<ol>\n'
-    level = 2
+    yield '<nav aria-label="Contents">\n<p>Contents</p>\n'
+    level = 1
     for heading in document.headings():
         if heading.level > level:
             yield "<ol>\n" * (heading.level - level)
-        elif heading.level < level:
-            yield "</ol>\n" * (level - heading.level)
+        else:
+            yield "</li>\n" + "</ol></li>\n" * (level - heading.level)
         level = heading.level
-        yield f'<li><a href="#{heading.anchor}">{escape(heading.text)}</a></li>\n'
-    yield "</ol>\n" * (level - 1) + "</nav>\n"
+        yield f'<li><a href="#{heading.anchor}">{escape(heading.text)}</a>'
+    yield "</li></ol>\n" * (level - 1) + "</nav>\n"
 
 
 def _block(block: Block) -> Iterator[str]:
@@ -54,7 +65,11 @@ def _block(block: Block) -> Iterator[str]:
             yield "".join(_cell("th", cell, i in numeric) for i, cell in enumerate(head))
             yield "</tr></thead>\n<tbody>\n"
             for row in rows:
-                yield "<tr>" + "".join(_cell("td", cell, i in numeric) for i, cell in enumerate(row)) + "</tr>\n"
+                yield (
+                    "<tr>"
+                    + "".join(_cell("td", cell, i in numeric) for i, cell in enumerate(row))
+                    + "</tr>\n"
+                )
             yield "</tbody></table></div>"
         case Sentences(english, statements):
             if english:
@@ -63,13 +78,13 @@ def _block(block: Block) -> Iterator[str]:
                 yield f'<div class="statement" id="s{number}"><a href="#s{number}">{number}</a>'
                 yield f"<pre>{escape(text)}</pre></div>\n"
         case Tokens(rows):
-            yield '<div class="wide"><table class="tokens">\n<thead><tr><th>bits</th><th>token</th><th>meaning</th>'
-            yield "</tr></thead>\n<tbody>\n"
+            yield '<div class="wide"><table class="tokens">\n<thead><tr>'
+            yield "<th>bits</th><th>token</th><th>meaning</th></tr></thead>\n<tbody>\n"
             for row in rows:
                 inset = f' style="padding-left:{0.6 + 1.2 * row.depth:.1f}em"' if row.depth else ""
                 token = f"<code>{escape(row.text)}</code>" if row.text else ""
-                yield f'<tr class="{row.kind}"><td class="bits">{escape(row.bits)}</td><td{inset}>{token}</td>'
-                yield f"<td>{escape(row.meaning)}</td></tr>\n"
+                yield f'<tr class="{row.kind}"><td class="bits">{escape(row.bits)}</td>'
+                yield f"<td{inset}>{token}</td><td>{escape(row.meaning)}</td></tr>\n"
             yield "</tbody></table></div>"
 
 
@@ -97,7 +112,8 @@ STYLE = """\
   --open: #8a5a00; --close: #8a5a00; --number: #1c5a96; --name: #1d6b43; --raw: #8c2f5e; --parity: #5d636e; }
 @media (prefers-color-scheme: dark) {
   :root { --page: #16181c; --ink: #e4e3df; --soft: #9aa0aa; --line: #343840; --wash: #1f2227; --link: #86b9ec;
-    --open: #dcae5a; --close: #dcae5a; --number: #86b9ec; --name: #7fcf9f; --raw: #e79bc0; --parity: #9aa0aa; } }
+    --open: #dcae5a; --close: #dcae5a; --raw: #e79bc0; --parity: #9aa0aa;
+    --number: #86b9ec; --name: #7fcf9f; } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; }
 body { margin: 0; background: var(--page); color: var(--ink);
@@ -109,7 +125,8 @@ nav ol { list-style: none; margin: 0; padding: 0; }
 nav > ol { columns: 17rem; column-gap: 2rem; }
 nav ol ol { padding-left: 1.1rem; font-size: 0.94em; }
 @media (min-width: 84rem) {
-  nav { position: fixed; inset: 0 auto 0 0; width: 19rem; overflow: auto; border-right: 1px solid var(--line); }
+  nav { position: fixed; inset: 0 auto 0 0; width: 19rem; overflow: auto;
+    border-right: 1px solid var(--line); }
   nav > ol { columns: auto; }
   main, nav { margin: 0; }
   main { margin-left: 22rem; } }
@@ -122,16 +139,19 @@ p, ul { margin: 0.6rem 0; }
 a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: 0.15em; }
 nav a { color: inherit; text-decoration: none; }
 nav a:hover { text-decoration: underline; }
-code, pre, .bits, .statement > a { font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
+code, pre, .bits, .statement > a {
+  font-family: ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace; }
 code { font-size: 0.86em; }
 .english { margin: 1.2rem 0 0.2rem; }
 .statement { display: flex; gap: 1rem; background: var(--wash); padding: 0.1rem 0.8rem; font-size: 0.84rem; }
 .statement:target { outline: 2px solid var(--link); }
-.statement > a { flex: 0 0 3.4em; text-align: right; color: var(--soft); text-decoration: none; line-height: 1.5; }
+.statement > a { flex: 0 0 3.4em; text-align: right; color: var(--soft); text-decoration: none;
+  line-height: 1.5; }
 .statement > pre { margin: 0; overflow-x: auto; line-height: 1.5; }
 .wide { overflow-x: auto; margin: 0.8rem 0; }
 table { border-collapse: collapse; font-size: 0.9rem; line-height: 1.4; }
-th, td { padding: 0.25rem 0.6rem; text-align: left; vertical-align: top; border-bottom: 1px solid var(--line); }
+th, td { padding: 0.25rem 0.6rem; text-align: left; vertical-align: top;
+  border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; }
 .n { text-align: right; font-variant-numeric: tabular-nums; }
 .bits { font-size: 0.84rem; overflow-wrap: anywhere; min-width: 9rem; }

@@ -5,11 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from .document_model import Block, Bullets, Document, Heading, Paragraph, Sentences, Span, Spans, Table, Tokens
+from .document_model import (
+    Block,
+    Bullets,
+    Document,
+    Heading,
+    Paragraph,
+    Sentences,
+    Span,
+    Spans,
+    Table,
+    Tokens,
+)
 
 
 def markdown(document: Document) -> Iterator[str]:
-    """Yield a document as Markdown, piece by piece.
+    r"""Yield a document as Markdown, piece by piece.
 
     >>> document = Document("T"); document.say("Let *x* be `a|b`, not <b>.")
     >>> print("".join(markdown(document)))
@@ -18,7 +29,7 @@ def markdown(document: Document) -> Iterator[str]:
     ## Contents
     <BLANKLINE>
     <BLANKLINE>
-    Let *x* be `a|b`, not \\<b\\>.
+    Let *x* be `a|b`, not \<b\>.
     <BLANKLINE>
     <BLANKLINE>
     """
@@ -54,10 +65,8 @@ def _block(block: Block) -> Iterator[str]:
         case Tokens(rows):
             yield "| bits | token | meaning |\n|---|---|---|"
             for row in rows:
-                token = f"`{row.text}`" if row.text else ""
-                yield f"\n| `{row.bits}` | {'· ' * row.depth}{token} | {_cell((Span(row.meaning),))} |".replace(
-                    "` `|", "`|"
-                )
+                token = "· " * row.depth + (f"`{row.text}`" if row.text else "")
+                yield f"\n| `{row.bits}` | {token} | {_cell((Span(row.meaning),))} |"
 
 
 def _cell(parts: Spans) -> str:

@@ -142,7 +142,8 @@ def spans(text: str) -> Spans:
 
 
 def language(document: Document, level: int = 2) -> None:
-    """Add SPEC.md to a document, without its examples; its tables of primitives are made anew from their source.
+    """Add SPEC.md to a document, without its examples; its tables of primitives are made anew from their
+    source.
 
     Reads what SPEC.md is written in: headings, paragraphs, tables, bullets, fences of examples.
     """
@@ -163,7 +164,7 @@ def language(document: Document, level: int = 2) -> None:
         elif rows[0].startswith("- "):
             items = re.split(r"\n?^- ", "\n".join(rows), flags=re.MULTILINE)[1:]
             document.blocks.append(Bullets(tuple(spans(" ".join(item.split())) for item in items)))
-        elif rows[0]:
+        elif rows[0] and "```" not in rows[0] and "`examples`" not in part:
             document.blocks.append(Paragraph(_clause(" ".join(map(str.strip, rows)))))
 
 

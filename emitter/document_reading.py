@@ -1,22 +1,26 @@
 """Reads a message's bits into statements that people can follow: numbered, with titles, English and names.
 
-A message keeps no parameter names. Statements of the lessons and the library get their own ones back when they
-are the same up to those names; others are named by what they do (``i`` for an index, ``s`` for a state).
+A message keeps no parameter names. Statements of the lessons and the library get their own ones back when
+they are the same up to those names; others are named by what they do (``i`` for an index, ``s`` for a
+state).
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from importlib.resources import files
 from itertools import count
+from textwrap import dedent
 from typing import Any
 
 from isagoge.primer.chapters import load
 from isagoge.spec.alpha import Place, canonical, rename
 from isagoge.spec.bits import Decoder
-from isagoge.spec.notation import show
+from isagoge.spec.notation import parse_lines, show
 from isagoge.spec.primitives import number_of
 from isagoge.spec.terms import (
     Apply,
@@ -35,6 +39,8 @@ from isagoge.spec.terms import (
 _LESSON_BITS = 20_000
 """Statements longer than this are not looked for in lessons and library."""
 
+_WIDTH = 100
+
 _INDICES, _STATES, _OTHERS = "ijklmn", "stuv", "abcdefghpqrwxyz"
 _KEPT = ((32, 600), (8, 600), (3, 600), (1, None))
 _WORDS = frozenset(("if", "then", "else", "let", "in", "bits"))
@@ -44,8 +50,8 @@ _WORDS = frozenset(("if", "then", "else", "let", "in", "bits"))
 class Line:
     """One statement of a message, and what is known of it.
 
-    ``span`` is its first bit and the bit after its parity; ``number`` is that of the name it defines and ``title``
-    that of the lesson or part it begins, or None.
+    ``span`` is its first bit and the bit after its parity; ``number`` is that of the name it defines and
+    ``title`` that of the lesson or part it begins, or None.
     """
 
     index: int
@@ -55,6 +61,8 @@ class Line:
     title: str | None
     english: str | None
     number: int | None
+    text: str | None
+    """The notation as it is written in the lessons or the library, if it comes from there."""
 
     @property
     def bits(self) -> int:
@@ -90,37 +98,59 @@ def read(data: bytes, sidecar: Mapping[str, Any] | None, reader: Decoder | None 
         section = starts.get(index, section)
         defined = number if isinstance(statement, Define) else None
         number += defined is not None
-        yield Line(
-            index,
-            _readable(statement, span[1] - span[0], facts),
-            span,
-            section,
-            titles.get(index),
-            english.get(str(index)),
-            defined,
-        )
+        readable, text = _readable(statement, span[1] - span[0], facts)
+        yield Line(index, readable, span, section, titles.get(index), english.get(str(index)), defined, text)
 
 
-def _readable(statement: Statement, bits: int, facts: Mapping[str, Any]) -> Statement:
-    """Return the statement with names for its parameters that people can remember."""
+def _readable(statement: Statement, bits: int, facts: Mapping[str, Any]) -> tuple[Statement, str | None]:
+    """Return the statement with parameter names that people can remember, and its text if it has one."""
     name = statement.name if isinstance(statement, Define) else None
     if facts and bits <= _LESSON_BITS:
-        found = _taught().get((name, show(canonical(statement.term))))
+        found = _taught().get(_key(statement))
         if found is not None:
             return found
     term = rename(statement.term, _Names(_hints(statement, facts)))
-    return Claim(term) if name is None else Define(name, term)
+    return (Claim(term) if name is None else Define(name, term)), None
+
+
+_Key = tuple[str | None, str]
 
 
 @cache
-def _taught() -> dict[tuple[str | None, str], Statement]:
+def _taught() -> dict[_Key, tuple[Statement, str | None]]:
     """Return lessons' and library's statements by the name they define and their term up to parameters."""
-    found: dict[tuple[str | None, str], Statement] = {}
-    for chapter in (*load("lessons"), *load("library")):
-        for entry in chapter.entries:
-            name = entry.statement.name if isinstance(entry.statement, Define) else None
-            found.setdefault((name, show(canonical(entry.statement.term))), entry.statement)
+    found: dict[_Key, tuple[Statement, str | None]] = {}
+    for folder in ("lessons", "library"):
+        for chapter in load(folder):
+            for entry in chapter.entries:
+                found.setdefault(_key(entry.statement), (entry.statement, None))
+        for item in (files("isagoge.primer") / folder).iterdir():
+            if item.name.endswith(".isa"):
+                for statement, text in _written(item.read_text(encoding="utf-8"), item.name):
+                    found[_key(statement)] = (statement, text)
     return found
+
+
+def _key(statement: Statement) -> _Key:
+    name = statement.name if isinstance(statement, Define) else None
+    return name, show(canonical(statement.term))
+
+
+def _written(text: str, source: str) -> Iterator[tuple[Statement, str]]:
+    """Yield the statements of a file that stand in lines of their own, as they are written there."""
+    rows = text.split("\n")
+    sentences = parse_lines(text, source)
+    stops = Counter(sentence.line for sentence in sentences)
+    at = 0
+    for sentence in sentences:
+        lines = [
+            row
+            for row in rows[at : sentence.line]
+            if row.strip() and not row.lstrip().startswith(("--", "#"))
+        ]
+        if stops[sentence.line] == 1 and not any("--" in row or len(row) > _WIDTH for row in lines):
+            yield sentence.statement, dedent("\n".join(lines))
+        at = sentence.line
 
 
 class _Names:

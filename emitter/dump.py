@@ -131,6 +131,8 @@ def _all(*terms: Term) -> Iterator[tuple[str, str]]:
 
 def spelled(line: Line, width: int = 100) -> str:
     """Return a statement in the notation, in lines, with long lists and blocks cut short."""
+    if line.text is not None:
+        return line.text
     statement = line.statement
     short = elided(statement.term)
     return pretty_statement(
@@ -148,9 +150,10 @@ def read_lines(
 ) -> Iterator[str]:
     """Yield a message as lessons, line by line: titles, English, and each statement with its number.
 
-    ``section`` picks one section of the sidecar, ``first`` the first statement shown and ``count`` how many;
-    without a sidecar names are n20, n21, …. A message that is damaged is read up to the damage; the last line then
-    names the error and the bit. Raises ``ValueError`` for an unknown section, ``OSError`` for an unreadable file.
+    ``section`` picks one section of the sidecar, ``first`` the first statement shown and ``count`` how
+    many; without a sidecar names are n20, n21, …. A message that is damaged is read up to the damage; the
+    last line then names the error and the bit. Raises ``ValueError`` for an unknown section, ``OSError``
+    for an unreadable file.
     """
     if section is not None:
         known = [part["name"] for part in (sidecar or {}).get("sections", ())]

@@ -22,12 +22,16 @@ from isagoge.spec.terms import Apply, At, Block, Fn, If, Listing, Name, Num, Ter
 from .fold_constants import fold
 from .graph import Graph
 from .lowering import HANDLERS, Fact, Node, Output, Unsupported
+from .operators.common import at
 from .program import Program, Shape, Step, Tensor
 from .shapes import follow
 from .tensors import SMALL, number_term, tensor_term
 
-INLINE = 8
+INLINE = 12
 """Terms of up to this many parts that stand for lengths are not named but written where they are used."""
+
+_ERROR = At(Listing(()), (Num(0),))
+"""A term that has no value: the element of an empty array."""
 
 _CHEAP = frozenset({"length", "+", "-", "×", "÷", "floor", "trunc", "=", "<", "max", "min", "take", "wrap", "quotient"})
 """Functions that cost next to nothing."""
@@ -61,14 +65,42 @@ def lower(graph: Graph) -> Program:
     >>> [f"{step.value} := {show(step.term)}" for step in program.steps]
     ['v_y := zip2(add32, x_x, x_x)']
     """
-    return Lowering(graph).program()
+    return _lower(graph, {})
+
+
+class _Fork(Exception):
+    """A choice whose branches give tensors with different numbers of axes; it holds the name of the node's first output."""
+
+
+def _lower(graph: Graph, taken: dict[str, int]) -> Program:
+    """Lower a graph with some branches taken as given.
+
+    A message's tensors have fixed numbers of axes. Where a choice would change that, each branch is tried: if the rest of the
+    model makes sense after one of them only, that one is taken, and the other one becomes an error of the message.
+    """
+    try:
+        return Lowering(graph, taken).program()
+    except _Fork as fork:
+        key = str(fork)
+    made, errors = [], []
+    for branch in (0, 1):
+        try:
+            made.append(_lower(graph, {**taken, key: branch}))
+        except UnsupportedOperators as error:
+            errors.append(error)
+    if len(made) == 1:
+        return made[0]
+    if errors:
+        raise min(errors, key=lambda error: len(error.nodes))
+    raise UnsupportedOperators([("If", key, "the branches give tensors with different numbers of axes")])
 
 
 class Lowering:
     """The walk over a graph; it is the ``Context`` that handlers see."""
 
-    def __init__(self, graph: Graph) -> None:
-        """Prepare the inputs; ``graph`` is not changed."""
+    def __init__(self, graph: Graph, taken: dict[str, int] | None = None) -> None:
+        """Prepare the inputs; ``taken`` says for some nodes If which branch to take. ``graph`` is not changed."""
+        self._taken = taken or {}
         self.graph = graph
         self.facts: dict[str, Fact] = {}
         self.weights: dict[str, npt.NDArray[Any]] = dict(graph.constants)
@@ -287,7 +319,7 @@ class Lowering:
 
     def _identifier(self, wish: str) -> str:
         """Return a new identifier, made from a name of the model, that no library name can be."""
-        plain = re.sub(r"\W+", "_", wish, flags=re.ASCII)[:48].rstrip("_")
+        plain = re.sub(r"[\W_]+", "_", wish, flags=re.ASCII)[:48].rstrip("_")
         name = plain
         for number in itertools.count(2):
             if name not in self._identifiers:
@@ -302,32 +334,44 @@ class Lowering:
         """Take the branch of an If that is known to be taken, or write both."""
         test = self.fact(node.inputs[0])
         branches = [node.attributes["then_branch"], node.attributes["else_branch"]]
-        value = test.constant if test.constant is not None else None
-        if value is not None:
-            branch: Graph = branches[0 if bool(value.reshape(-1)[0]) else 1]
-            self.weights.update(branch.constants)
-            for inner in branch.nodes:
-                self._process(inner)
-            for name, declared in zip(node.outputs, branch.outputs, strict=True):
-                if declared.name in self._lost:
-                    self._lost.add(name)
-                else:
-                    self.facts[name] = self.fact(declared.name)
+        condition = at(test.term, *(0,) * test.rank)
+        if test.constant is not None:
+            self._take(node, branches[0 if bool(test.constant.reshape(-1)[0]) else 1])
             return
-        condition = At(test.term, (Num(0),)) if test.rank else test.term
+        if node.outputs[0] in self._taken:
+            chosen = self._taken[node.outputs[0]]
+            self._take(node, branches[chosen])
+            for name in node.outputs:
+                if name not in self._lost:
+                    fact = self.fact(name)
+                    pair = (fact.term, _ERROR) if chosen == 0 else (_ERROR, fact.term)
+                    self.facts[name] = self._bind(name, node, Output(If(condition, *pair), fact.dtype, fact.shape))
+            return
         (then, first), (other, second) = (self._branch(branch, node) for branch in branches)
         if any(name in self._lost for name in node.outputs):
             return
+        if any(a.rank != b.rank for a, b in zip(first, second, strict=True)):
+            raise _Fork(node.outputs[0])
         whole: Term = If(condition, then, other)
         single = len(node.outputs) == 1
         if not single:
             whole = self._named(whole, first[0].dtype, 1, f"v_{node.name}")
         for i, (name, a, b) in enumerate(zip(node.outputs, first, second, strict=True)):
-            if a.rank != b.rank:
-                raise Unsupported("the branches give tensors with different numbers of axes")
             shape = tuple(m if m == n else None for m, n in zip(a.shape, b.shape, strict=True))
             output = Output(whole if single else At(whole, (Num(i),)), a.dtype, shape)
             self.facts[name] = self._bind(name, node, output)
+
+    def _take(self, node: Node, branch: Graph) -> None:
+        """Go through a branch as if its nodes stood in place of the choice."""
+        self.weights.update(branch.constants)
+        for inner in branch.nodes:
+            self._process(inner)
+        self._node = node
+        for name, declared in zip(node.outputs, branch.outputs, strict=True):
+            if declared.name in self._lost:
+                self._lost.add(name)
+            else:
+                self.facts[name] = self.fact(declared.name)
 
     def _branch(self, branch: Graph, node: Node) -> tuple[Term, list[Fact]]:
         """Return a branch as one term, with its steps as local names, and the facts of its outputs."""

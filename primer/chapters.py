@@ -53,7 +53,7 @@ def read_chapters(text: str, source: str) -> list[Chapter]:
     chapters: list[tuple[str, list[Entry]]] = []
     english, at = "", 0
     for sentence in parse_lines(text, source):
-        above = []
+        above: list[str] = []
         for row in lines[at : sentence.line]:
             if row.startswith("# "):
                 chapters.append((row[2:].strip(), []))

@@ -30,6 +30,12 @@ def _library() -> dict[str, tuple[Entry, ...]]:
 
 
 @cache
+def library() -> tuple[Entry, ...]:
+    """Return all statements of the library, in order; a message has only those that its model needs."""
+    return tuple(entry for group in _library().values() for entry in group)
+
+
+@cache
 def known() -> frozenset[str]:
     """Return the names that need no linking: primitives and what the lessons define."""
     taught = {e.statement.name for e in lessons() if isinstance(e.statement, Define)}
@@ -42,7 +48,7 @@ def check_order() -> None:
     Raises ``ValueError`` naming the file, the name and the statement.
     """
     seen = set(number_of())
-    for entry in (*lessons(), *(entry for group in _library().values() for entry in group)):
+    for entry in (*lessons(), *library()):
         for name in sorted(entry.uses - seen):
             raise ValueError(f"{entry.source}, in {entry.title!r}: {name} is used before it is taught")
         if isinstance(entry.statement, Define):

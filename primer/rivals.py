@@ -1,8 +1,8 @@
-"""Rival meanings of the primitives: what a stranger could mistake them for, and where the lessons contradict it.
+"""Rival meanings of the primitives: what a stranger could take them for, and where the lessons say no.
 
-``rivals.toml`` is the list. Each rival is a reading of one primitive that some statements of the lessons fit. The
-primer admits only one reading if every rival comes out false, or as an error, in the lesson that teaches the thing, or
-before. ``contradiction`` finds the first statement that rules a rival out.
+``rivals.toml`` is the list. Each rival is a reading of one primitive. The primer is clear if under every
+rival some statement comes out false, or as an error, in the lesson that teaches the thing in question, or
+before. ``contradiction`` finds the first such statement.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ _NUMERIC = frozenset({"<", "+", "-", "×", "÷", "floor", "pow2", "exponent", "r
 class Rival:
     """One mistaken reading.
 
-    ``of`` is the primitive, ``meaning`` the reading in words, ``python`` the code that puts it into the reference
-    machine (see ``RivalMachine``). ``lesson`` is the file that must contradict it; empty for the first that uses ``of``.
+    ``of`` is the primitive, ``meaning`` the reading in words, ``python`` the code for it (``RivalMachine``
+    says how it is read), ``lesson`` the file that must contradict it; if empty, the first that uses ``of``.
     """
 
     of: str
@@ -92,7 +92,7 @@ def teaching_lesson(rival: Rival, lessons: Iterable[Chapter]) -> str:
 
 
 def contradiction(rival: Rival, lessons: Iterable[Chapter]) -> tuple[Entry, str] | None:
-    """Return the first statement that a rival makes false or an error, with its verdict; None if there is none."""
+    """Return the first statement that a rival makes false or an error, with its verdict, or None."""
     machine = RivalMachine(rival)
     for chapter in lessons:
         for entry in chapter.entries:
@@ -105,9 +105,10 @@ def contradiction(rival: Rival, lessons: Iterable[Chapter]) -> tuple[Entry, str]
 class RivalMachine(Machine):
     """The reference machine with one reading replaced.
 
-    The rival's code is an expression, or a function named ``rival``. For a primitive it takes the operands (numbers
-    only, where the primitive wants them); for ``if``, ``at``, ``list`` and ``bits`` the term and its scope; for ``fn`` a
-    function and its arguments, and it returns what applying the one to the others gives. It can use the names below.
+    The rival's code is an expression, or a function named ``rival``. For a primitive function it takes the
+    operands (checked to be numbers where the primitive wants numbers); for ``if``, ``at``, ``list`` and
+    ``bits`` the term and its scope; for ``fn`` a function and its arguments, and it returns what applying the
+    one to the others gives. It can use the names below.
     """
 
     def __init__(self, rival: Rival, budget: int = 1_000_000) -> None:
@@ -222,8 +223,8 @@ def _whole(q: Fraction, mode: str) -> int:
 def rounded(x: Fraction, mode: str = "even", digits: int = 53, least: int = -1074) -> Fraction:
     """Return x rounded to so many binary digits, in units of 2^least or more.
 
-    ``mode``: ``zero``, ``away``, ``below``, ``above`` for the neighbour on that side; else the nearest, and where two
-    are equally near ``even``, ``odd``, ``tie away``, ``tie zero``, ``tie above``.
+    ``mode``: ``zero``, ``away``, ``below``, ``above`` for the neighbour on that side; else the nearest, and
+    of two equally near ``even``, ``odd``, ``tie away``, ``tie zero``, ``tie above``.
 
     >>> rounded(Fraction(5), "tie away", digits=2), rounded(Fraction(5), digits=2)
     (Fraction(6, 1), Fraction(4, 1))
@@ -247,13 +248,18 @@ def inexact(
 ) -> Callable[[float, float], float]:
     """Return a reading of one of ``+ - × ÷`` that rounds otherwise.
 
-    ``digits`` are the roundings, one after the other; ``flush`` makes results below 2^-1022 zero, ``saturate`` keeps them
-    from passing to infinity.
+    ``digits`` are the roundings, one after the other; ``flush`` makes results below 2^-1022 zero;
+    ``saturate`` keeps them from becoming infinite.
 
     >>> inexact("÷", "above")(1.0, 3.0).hex()
     '0x1.5555555555556p-2'
     """
-    standard = {"+": lambda a, b: a + b, "-": lambda a, b: a - b, "×": lambda a, b: a * b, "÷": arithmetic.divide}
+    standard = {
+        "+": lambda a, b: a + b,
+        "-": lambda a, b: a - b,
+        "×": lambda a, b: a * b,
+        "÷": arithmetic.divide,
+    }
 
     def operation(a: float, b: float) -> float:
         usual: float = standard[sign](a, b)

@@ -95,7 +95,7 @@ def _spell(term: Term, longest: int | None) -> tuple[_Doc, int]:
         case Apply(Name("-"), (Num(0), value)):
             return ["-", _Nest(1, _doc(value, POSTFIX, longest))], SIGNED
         case Apply(Name(operator), (_, _)) if operator in INFIX:
-            return _chain(term, INFIX[operator][0], longest), INFIX[operator][0]
+            return _Nest(_STEP, _chain(term, INFIX[operator][0], longest)), INFIX[operator][0]
         case Apply(head, args):
             return [_doc(head, POSTFIX, longest), _bracket("(", args, ")", longest)], POSTFIX
         case At(array, indices):
@@ -125,18 +125,26 @@ def _lets(term: Term, longest: int | None) -> _Doc:
 
 
 def _chain(term: Term, own: int, longest: int | None) -> _Doc:
-    """A chain of operators that bind equally, broken before each operator."""
+    """A chain of operators that bind equally: lines are filled, and broken before operators."""
     rest: list[_Doc] = []
     level = own
     while level == own:
         match term:
             case Apply(Name(operator), (left, right)) if _binds(term) == own:
                 _, level, right_level = INFIX[operator]
-                rest.append([_SPACE, f"{operator} ", _Nest(_STEP, _doc(right, right_level, longest))])
+                rest.append([_Group([_SPACE, f"{operator} "]), _operand(right, right_level, longest)])
                 term = left
             case _:
                 break
-    return _Group([_doc(term, level, longest), _Nest(_STEP, list(reversed(rest)))])
+    return _Group([_operand(term, level, longest), *reversed(rest)])
+
+
+def _operand(term: Term, level: int, longest: int | None) -> _Doc:
+    """An operand; chains inside chains are not indented further, so nested brackets keep to the width."""
+    if isinstance(term, Apply) and (own := _binds(term)) is not None:
+        chain = _chain(term, own, longest)
+        return ["(", chain, ")"] if own < level else chain
+    return _doc(term, level, longest)
 
 
 def _binds(term: Apply) -> int | None:
@@ -164,7 +172,7 @@ def _choices(term: If, longest: int | None) -> _Doc:
 def _bracket(left: str, items: Sequence[Term], right: str, longest: int | None) -> _Doc:
     """Items between brackets, on one line, else one a line.
 
-    But plain ones fill their lines, and a function that comes last after short ones stays on their line.
+    But plain ones fill lines; one alone, and a function that comes last after short ones, stay on the line.
     """
     if not items:
         return left + right
@@ -172,7 +180,7 @@ def _bracket(left: str, items: Sequence[Term], right: str, longest: int | None) 
     if all(isinstance(item, Num | Name) or (left == "[" and _short(item)) for item in items):
         filled: list[_Doc] = [[",", _Group([_SPACE, doc])] for doc in docs[1:]]
         return _Group([left, _Nest(1, [docs[0], *filled]), right])
-    if isinstance(items[-1], Fn) and all(map(_short, items[:-1])):
+    if len(items) == 1 or (isinstance(items[-1], Fn) and all(map(_short, items[:-1]))):
         return [left, *[[doc, ", "] for doc in docs[:-1]], docs[-1], right]
     following: list[_Doc] = [[",", _SPACE, doc] for doc in docs[1:]]
     return _Group([left, _Nest(_STEP, [_SOFT, docs[0], *following]), _SOFT, right])
@@ -181,7 +189,7 @@ def _bracket(left: str, items: Sequence[Term], right: str, longest: int | None) 
 def _short(term: Term) -> bool:
     """Tell whether a term has so few parts that it need not be broken."""
     stack, count = [term], 0
-    while stack and count <= 12:
+    while stack and count <= 16:
         here = stack.pop()
         count += 1
         if isinstance(here, Block | Fn):

@@ -158,7 +158,15 @@ def test_pool(operator: str, shape: tuple[int, ...], options: dict[str, Any], sy
     more: dict[str, Any] = {}
     if operator == "padding counted":
         operator, more = "AveragePool", {"count_include_pad": 1}
-    check(operator, [("x", numbers(*shape))], slowly=not symbolic, symbolic=symbolic, opset=22, **options, **more)
+    check(
+        operator,
+        [("x", numbers(*shape))],
+        slowly=not symbolic,
+        symbolic=symbolic,
+        opset=22,
+        **options,
+        **more,
+    )
 
 
 @pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])

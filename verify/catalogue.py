@@ -55,8 +55,9 @@ class Receiver:
             return f"{wanted} is not on this machine: {self.get}"
         return ""
 
+    @property
     def lines(self) -> int:
-        """Return the number of lines of the program that hold more than blanks."""
+        """The number of lines of the program that hold more than blanks."""
         return sum(bool(line.strip()) for line in self.source.read_text("utf-8").splitlines())
 
 

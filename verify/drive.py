@@ -31,6 +31,9 @@ SECONDS = 3600.0
 MEGABYTES = 4096
 """A receiver's own limits without options (SPEC.md 10.1)."""
 
+GRACE = 10.0
+"""A receiver is ended when it goes on for a fifth of its time and so many seconds more."""
+
 _ERRORS = frozenset(READING) | frozenset(EVALUATING)
 _STDERR_KEPT = 1 << 16
 
@@ -90,6 +93,10 @@ class Report:
 
 class _Fault(Exception):
     """A line that is not in its place in a report."""
+
+
+class _Cut(_Fault):
+    """Output that ends within a line; why it ends is told by the exit status."""
 
 
 class _Reader:
@@ -211,13 +218,17 @@ def run(
             return report
         with process:
             _cap_memory(process.pid, megabytes)
-            watch = _Watch(process, seconds * 1.2 + 10, stop)
+            watch = _Watch(process, seconds * 1.2 + GRACE, stop)
             assert process.stdout is not None
+            killed = False
             try:
                 _read(process.stdout, reader, megabytes, progress)
+            except _Cut as fault:
+                report.fault = str(fault)
             except _Fault as fault:
                 report.fault = str(fault)
                 watch.kill()
+                killed = True
             except BaseException:
                 watch.kill()
                 raise
@@ -225,7 +236,7 @@ def run(
                 report.status = process.wait()
                 report.stderr = watch.finish()
         report.seconds = time.monotonic() - started
-        report.fault = _verdict(report, reader, watch, seconds)
+        report.fault = report.fault if killed else _verdict(report, reader, watch, seconds)
         return report
 
 
@@ -252,7 +263,7 @@ def _lines(stream: IO[bytes], longest: int) -> Iterator[bytes]:
         if not line.endswith(b"\n"):
             if len(line) >= longest:
                 raise _Fault(f"wrote a line of more than {longest >> 20} MiB")
-            raise _Fault(f"stopped in the middle of the line {_short(line)}")
+            raise _Cut(f"stopped in the middle of the line {_short(line)}")
         yield line[:-1]
 
 
@@ -281,11 +292,10 @@ class _Watch:
 
     def kill(self) -> None:
         """End the process and what it has started."""
-        if self.process.poll() is None:
-            try:
-                os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                return
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            return  # it has ended already
 
     def finish(self) -> str:
         """Return the standard error of the ended process."""
@@ -319,8 +329,6 @@ def _verdict(report: Report, reader: _Reader, watch: _Watch, seconds: float) -> 
     status = report.status or 0
     said = report.stderr.strip().splitlines()
     words = f": {said[-1][:200]}" if said else ""
-    if report.fault and (reader.ended or report.fault.startswith("wrote")):
-        return report.fault
     if status < 0:
         return f"was ended by signal {-status} ({_signal_name(-status)}) after {_judged(report)}{words}"
     if not reader.ended:

@@ -1,4 +1,4 @@
-"""Tensors around a message: inputs to try it on, ONNX Runtime's outputs, the distance of an answer from them."""
+"""Tensors around a message: inputs to try it on, ONNX Runtime's outputs, how far answers are from them."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def outputs_of(value: values.Value, count: int) -> list[values.Value]:
     elif isinstance(value, list):
         found = value
     if len(found) != count:
-        kind = "a function" if value == values.FUNCTION else f"{len(found)} of them"
+        kind = "a function" if isinstance(value, str) else f"{len(found)} of them"
         raise TensorError(f"the answer should be the array of {count} outputs and is {kind}")
     return found
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,15 +34,19 @@ Progress = Callable[[str, int, str], None]
 
 @dataclass(frozen=True)
 class Limits:
-    """Time and memory for each receiver; ``seconds`` None gives each what ``receivers.toml`` says."""
+    """Time and memory for each receiver.
+
+    A receiver's time is what ``own`` says under its name, else ``seconds``, else what ``receivers.toml`` says.
+    """
 
     seconds: float | None = None
+    own: Mapping[str, float] = field(default_factory=dict)
     megabytes: int = drive.MEGABYTES
     jobs: int = field(default_factory=lambda: os.cpu_count() or 1)
 
     def seconds_for(self, receiver: Receiver) -> float:
         """Return the time budget of one receiver."""
-        return receiver.seconds if self.seconds is None else self.seconds
+        return self.own.get(receiver.name, receiver.seconds if self.seconds is None else self.seconds)
 
 
 @dataclass(frozen=True)
@@ -166,7 +170,7 @@ def _outcome(run: _Run, sidecar: Sidecar | None, total: int | None, seconds: flo
     outcome = Outcome(
         run.receiver.name,
         run.receiver.language,
-        run.receiver.lines(),
+        run.receiver.lines,
         judged=len(judged.verdicts),
         total=total,
         defined=counts.pop("defined", 0),

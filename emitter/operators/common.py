@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from isagoge.spec.terms import Apply, At, Fn, Listing, Name, Num, Term, apply
+from isagoge.spec.terms import Apply, At, Fn, Listing, Name, Num, Term, apply, free_names
 
 from ..lowering import Context, Fact, Node, Output, Unsupported
 from ..program import Shape
@@ -104,8 +104,6 @@ def under(axis: int, make: Callable[[Term], Term], tensor: Term) -> Term:
 
 def mentions(term: Term, name: str) -> bool:
     """Tell whether a term uses a name that it does not bind."""
-    from isagoge.spec.terms import free_names
-
     return name in set(free_names(term))
 
 
@@ -249,3 +247,38 @@ def replaced(shape: Shape, axis: int, length: int | str | None) -> Shape:
     (2, 7, 4)
     """
     return (*shape[:axis], length, *shape[axis + 1 :])
+
+
+def rearranged(context: Context, x: Fact, order: Sequence[int]) -> Output:
+    """Return a tensor with its axes in another order: axis i of the result is axis ``order[i]``.
+
+    Neighbours are exchanged by ``swap``; other orders are written as an equation over indices.
+    """
+    rank = x.rank
+    order = [axis_of(axis, rank) for axis in order]
+    shape = tuple(x.shape[axis] for axis in order)
+    moved = [i for i, axis in enumerate(order) if i != axis]
+    if not moved:
+        return Output(x.term, x.dtype, shape)
+    first, last = moved[0], moved[-1]
+    if last == first + 1:
+        return Output(under(first, lambda a: apply("swap", a), x.term), x.dtype, shape)
+    whole = context.step(x.term, x.dtype, rank)
+    named = Fact(whole, x.dtype, x.shape)
+    indices = {axis: f"i{axis}" for axis in range(first, last + 1)}
+
+    def equation(a: Term) -> Term:
+        body: Term = At(a, tuple(Name(indices[axis]) for axis in range(first, last + 1)))
+        for axis in reversed(order[first : last + 1]):
+            length = context.length(named, axis)
+            if a != whole and not isinstance(length, Num) and _inside(length, whole):
+                length = apply("length", At(a, (Num(0),) * (axis - first)) if axis > first else a)
+            body = apply("array", length, Fn((indices[axis],), body))
+        return body
+
+    return Output(under(first, equation, whole), x.dtype, shape)
+
+
+def _inside(length: Term, whole: Term) -> bool:
+    """Tell whether a length is found inside of the tensor itself, where a part of it may be asked as well."""
+    return isinstance(whole, Name) and mentions(length, whole.name)

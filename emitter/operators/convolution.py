@@ -6,23 +6,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from isagoge.emitter.lowering import Context, Fact, Node, Output, Unsupported, operator
 from isagoge.spec.terms import Fn, Name, Num, Term, apply
 
+from ..lowering import Context, Fact, Node, Output, Unsupported, operator
+from .common import at, mapped, rounder
 from .spatial import (
     Axis,
     Size,
     add,
     axes_of,
-    below,
     check_axes,
     choice,
     listing,
-    mapped,
     numbers,
     padded,
     per_axis,
-    rounding,
     shape_of,
     size_of,
     subtract,
@@ -66,7 +64,7 @@ def conv(node: Node, context: Context) -> Output:
     axes = axes_of(node, context, x, _kernel(node, context, w, check_axes(x, 3)))
     groups, count = int(node.attributes.get("group", 1)), size_of(context, w, 0)
     ready = padded(x.term, axes, Num(0))
-    value = _convolved(ready, w, _bias(node, context, count), axes, groups, rounding(x.dtype))
+    value = _convolved(ready, w, _bias(node, context, count), axes, groups, rounder(x.dtype))
     return Output(value, x.dtype, shape_of(x, w.shape[0], axes))
 
 
@@ -78,16 +76,14 @@ def conv_integer(node: Node, context: Context) -> Output:
     images, weights = x.term, w.term
     if context.has(node, 2):
         zero = context.fact(node.inputs[2])
-        point = below(zero.term, zero.rank)
-        images = mapped(x.rank, Fn(("q",), apply("-", Name("q"), point)), images)
+        images = mapped(x.rank, _less(at(zero.term, *(0,) * zero.rank)), images)
     if context.has(node, 3):
         zero = context.fact(node.inputs[3])
         if zero.rank and zero.shape[0] != 1:
-            flat = Fn(("filter", "point"), mapped(w.rank - 1, _less("point"), Name("filter")))
-            weights = apply("zip1", flat, weights, zero.term)
+            each = Fn(("kernel", "zero"), mapped(w.rank - 1, _less(Name("zero")), Name("kernel")))
+            weights = mapped(1, each, weights, zero.term)
         else:
-            point = below(zero.term, zero.rank)
-            weights = mapped(w.rank, Fn(("q",), apply("-", Name("q"), point)), weights)
+            weights = mapped(w.rank, _less(at(zero.term, *(0,) * zero.rank)), weights)
     known = Fact(context.step(weights, np.dtype(np.int32), w.rank), w.dtype, w.shape)
     exact = Fn(("x",), Name("x"))
     bias = apply("repeat", Num(0), apply("length", known.term))
@@ -96,8 +92,9 @@ def conv_integer(node: Node, context: Context) -> Output:
     return Output(value, np.dtype(np.int32), shape_of(x, w.shape[0], axes))
 
 
-def _less(name: str) -> Term:
-    return Fn(("q",), apply("-", Name("q"), Name(name)))
+def _less(zero: Term) -> Term:
+    """Return the function that takes a zero point away."""
+    return Fn(("q",), apply("-", Name("q"), zero))
 
 
 @operator("ConvTranspose")
@@ -115,7 +112,7 @@ def conv_transpose(node: Node, context: Context) -> Output:
     pads = listing([*(before for before, _ in cuts), *(after for _, after in cuts)])
     made = apply(
         f"transposed{n}",
-        rounding(x.dtype),
+        rounder(x.dtype),
         w.term,
         bias,
         per_axis(strides),

@@ -21,9 +21,23 @@ def _facts(node: Node, context: Context) -> list[Fact]:
     return [context.fact(name) for name in node.inputs if name]
 
 
+def _unchanged(operator: str, a: Fact, b: Fact) -> Fact | None:
+    """Return the operand that the other one does not change: the sum with 0, the product with 1."""
+    neutral = 0 if operator in ("Add", "Sub") else 1
+    pairs = [(a, b)] if operator in ("Sub", "Div") else [(a, b), (b, a)]
+    for kept, other in pairs:
+        if other.constant is not None and other.constant.size == 1 and other.rank <= kept.rank:
+            if float(other.constant.reshape(-1)[0]) == neutral:
+                return kept
+    return None
+
+
 def _arithmetic(sign: str, short: str, node: Node, context: Context) -> Output:
     """Add, Sub, Mul: exact for integers, rounded once for floating formats."""
     a, b = _facts(node, context)
+    kept = _unchanged(node.operator, a, b)
+    if kept is not None:
+        return Output(kept.term, kept.dtype, kept.shape)
     if a.dtype.name == "float32":
         first_scalar = a.rank == 0 or (a.constant is not None and a.constant.size == 1)
         if sign in "+×" and not first_scalar:
@@ -42,6 +56,9 @@ for _operator, _sign, _short in (("Add", "+", "add32"), ("Sub", "-", "sub32"), (
 def div(node: Node, context: Context) -> Output:
     """Quotient; of integers without what is behind the point."""
     a, b = _facts(node, context)
+    kept = _unchanged(node.operator, a, b)
+    if kept is not None:
+        return Output(kept.term, kept.dtype, kept.shape)
     if a.dtype.kind in "iub":
         return elementwise(context, [a, b], partial(apply, "quotient"), a.dtype, "quotient")
     if a.dtype.name == "float32":
@@ -49,13 +66,10 @@ def div(node: Node, context: Context) -> Output:
     return elementwise(context, [a, b], lambda x, y: rounded(a.dtype, apply("÷", x, y)), a.dtype)
 
 
-def _unary(make: Callable[[Term], Term], exact: bool, node: Node, context: Context) -> Output:
-    """Apply a function of one number; ``exact`` if its values need no rounding."""
+def _unary(make: Callable[[Term], Term], node: Node, context: Context) -> Output:
+    """Apply a function of one number whose values need no rounding."""
     (x,) = _facts(node, context)
-    short = f"{node.operator.lower()}32"
-    if short in _SHORT and x.dtype.name == "float32":
-        return elementwise(context, [x], partial(apply, short), x.dtype, short)
-    return elementwise(context, [x], lambda v: make(v) if exact else rounded(x.dtype, make(v)), x.dtype)
+    return elementwise(context, [x], make, x.dtype)
 
 
 _EXACT: dict[str, Callable[[Term], Term]] = {
@@ -67,22 +81,52 @@ _EXACT: dict[str, Callable[[Term], Term]] = {
     "Sign": lambda v: apply("sign", v),
     "Relu": lambda v: apply("relu", v),
 }
-_ROUNDED: dict[str, Callable[[Term], Term]] = {
-    "Reciprocal": lambda v: apply("÷", ONE, v),
-    **{
-        name: partial(apply, name.lower())
-        for name in ("Sqrt", "Exp", "Log", "Tanh", "Sigmoid", "Erf", "Softplus", "Sin", "Cos", "Tan")
-    },
-    **{name: partial(apply, name.lower()) for name in ("Asin", "Acos", "Atan", "Sinh", "Cosh", "Asinh", "Acosh", "Atanh")},
-    "Mish": lambda v: apply("×", v, apply("tanh", apply("softplus", v))),
-}
-_SHORT = frozenset(f"{name}32" for name in "sqrt exp log tanh sigmoid erf softplus sin cos".split())
+_ROUNDED = "Sqrt Exp Log Tanh Sigmoid Erf Softplus Softsign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh".split()
+_SHORT = frozenset(
+    f"{name}32"
+    for name in "sqrt exp log tanh sigmoid erf softplus sin cos hard_sigmoid hard_swish leaky_relu".split()
+)
 """Functions of float32 numbers that the library has."""
 
 for _operator, _make in _EXACT.items():
-    operator(_operator)(partial(_unary, _make, True))
-for _operator, _make in _ROUNDED.items():
-    operator(_operator)(partial(_unary, _make, False))
+    operator(_operator)(partial(_unary, _make))
+
+Parameters = tuple[tuple[str, float], ...]
+
+
+def _activation(name: str, parameters: Parameters, node: Node, context: Context) -> Output:
+    """Apply a library function, first to attributes (each a float32 number, with its default), then to the element."""
+    (x,) = _facts(node, context)
+    values = [context.constant(np.asarray(np.float32(node.attributes.get(key, default)))) for key, default in parameters]
+    if x.dtype.name == "float32" and f"{name}32" in _SHORT:
+        return elementwise(context, [x], lambda v: apply(f"{name}32", *values, v), x.dtype)
+    return elementwise(context, [x], lambda v: rounded(x.dtype, apply(name, *values, v)), x.dtype)
+
+
+for _operator in _ROUNDED:
+    operator(_operator)(partial(_activation, _operator.lower(), ()))
+_ACTIVATIONS: dict[str, tuple[str, Parameters]] = {
+    "Reciprocal": ("reciprocal", ()),
+    "Mish": ("mish", ()),
+    "HardSwish": ("hard_swish", ()),
+    "LeakyRelu": ("leaky_relu", (("alpha", 0.01),)),
+    "ThresholdedRelu": ("thresholded_relu", (("alpha", 1.0),)),
+    "Elu": ("elu", (("alpha", 1.0),)),
+    "Celu": ("celu", (("alpha", 1.0),)),
+    "Selu": ("selu", (("alpha", 1.67326319217681884765625), ("gamma", 1.05070102214813232421875))),
+    "HardSigmoid": ("hard_sigmoid", (("alpha", 0.2), ("beta", 0.5))),
+    "Shrink": ("shrink", (("bias", 0.0), ("lambd", 0.5))),
+    "Swish": ("swish", (("alpha", 1.0),)),
+}
+for _operator, (_name, _parameters) in _ACTIVATIONS.items():
+    operator(_operator)(partial(_activation, _name, _parameters))
+
+
+@operator("Gelu")
+def gelu(node: Node, context: Context) -> Output:
+    """X times the share of a normal distribution below x, exactly or by the usual tanh formula."""
+    tanh = node.attributes.get("approximate", "none") == "tanh"
+    return _activation("gelu_tanh" if tanh else "gelu", (), node, context)
 
 
 @operator("Identity", "Dropout")
@@ -100,112 +144,13 @@ def _number(context: Context, value: float) -> Term:
     return context.constant(np.asarray(np.float32(value)))
 
 
-@operator("LeakyRelu")
-def leaky_relu(node: Node, context: Context) -> Output:
-    """Numbers less than 0 times ``alpha``."""
-    (x,) = _facts(node, context)
-    p = _number(context, node.attributes.get("alpha", 0.01))
-    if x.dtype.name == "float32":
-        return elementwise(context, [x], lambda v: apply("leaky_relu", p, v), x.dtype)
-    return elementwise(
-        context, [x], lambda v: If(apply("<", v, ZERO), rounded(x.dtype, apply("×", p, v)), v), x.dtype
-    )
-
-
 @operator("PRelu")
 def prelu(node: Node, context: Context) -> Output:
     """Numbers less than 0 times a slope that is broadcast to them."""
     x, slope = _facts(node, context)
     return elementwise(
-        context, [slope, x], lambda p, v: If(apply("<", v, ZERO), rounded(x.dtype, apply("×", p, v)), v), x.dtype
+        context, [slope, x], lambda p, v: rounded(x.dtype, apply("prelu", v, p)), x.dtype
     )
-
-
-@operator("ThresholdedRelu")
-def thresholded_relu(node: Node, context: Context) -> Output:
-    """Numbers above ``alpha``; 0 for others."""
-    (x,) = _facts(node, context)
-    p = _number(context, node.attributes.get("alpha", 1.0))
-    return elementwise(context, [x], lambda v: If(apply("<", p, v), v, ZERO), x.dtype)
-
-
-@operator("Elu", "Selu", "Celu")
-def elu(node: Node, context: Context) -> Output:
-    """x above 0, ``gamma alpha (exp(x) − 1)`` below; Celu divides x by alpha inside of exp."""
-    (x,) = _facts(node, context)
-    defaults = {"Elu": (1.0, 1.0), "Celu": (1.0, 1.0), "Selu": (1.67326319217681884765625, 1.05070102214813232421875)}
-    alpha, gamma = defaults[node.operator]
-    a = _number(context, node.attributes.get("alpha", alpha))
-    g = _number(context, node.attributes.get("gamma", gamma))
-
-    def body(v: Term) -> Term:
-        inner = apply("÷", v, a) if node.operator == "Celu" else v
-        low = apply("×", a, apply("expm1", inner))
-        chosen = If(apply("<", v, ZERO), low, v)
-        return rounded(x.dtype, apply("×", g, chosen) if node.operator == "Selu" else chosen)
-
-    return elementwise(context, [x], body, x.dtype)
-
-
-@operator("HardSigmoid")
-def hard_sigmoid(node: Node, context: Context) -> Output:
-    """``alpha x + beta`` between 0 and 1."""
-    (x,) = _facts(node, context)
-    p, q = _number(context, node.attributes.get("alpha", 0.2)), _number(context, node.attributes.get("beta", 0.5))
-    if x.dtype.name == "float32":
-        return elementwise(context, [x], lambda v: apply("hard_sigmoid", p, q, v), x.dtype)
-    line = partial(_line, p, q)
-    return elementwise(
-        context, [x], lambda v: rounded(x.dtype, apply("max", ZERO, apply("min", ONE, line(v)))), x.dtype
-    )
-
-
-def _line(p: Term, q: Term, v: Term) -> Term:
-    return apply("+", apply("×", p, v), q)
-
-
-@operator("HardSwish")
-def hard_swish(node: Node, context: Context) -> Output:
-    """X times ``x / 6 + 1 / 2`` between 0 and 1."""
-    (x,) = _facts(node, context)
-    if x.dtype.name == "float32":
-        return elementwise(context, [x], lambda v: apply("hard_swish", v), x.dtype)
-
-    def body(v: Term) -> Term:
-        line = apply("+", apply("÷", v, Num(6)), apply("÷", ONE, Num(2)))
-        return rounded(x.dtype, apply("×", v, apply("max", ZERO, apply("min", ONE, line))))
-
-    return elementwise(context, [x], body, x.dtype)
-
-
-@operator("Softsign")
-def softsign(node: Node, context: Context) -> Output:
-    """``x / (1 + |x|)``."""
-    (x,) = _facts(node, context)
-    if x.dtype.name == "float32":
-        return elementwise(context, [x], lambda v: apply("softsign", v), x.dtype)
-    body: Callable[[Term], Term] = lambda v: apply("÷", v, apply("+", ONE, apply("abs", v)))  # noqa: E731
-    return elementwise(context, [x], lambda v: rounded(x.dtype, body(v)), x.dtype)
-
-
-@operator("Gelu")
-def gelu(node: Node, context: Context) -> Output:
-    """X times the share of a normal distribution below x, exactly or by the usual tanh formula."""
-    (x,) = _facts(node, context)
-    half = apply("÷", ONE, Num(2))
-    tanh = node.attributes.get("approximate", "none") == "tanh"
-    factor = context.constant(np.asarray(np.sqrt(2 / np.pi) if tanh else np.sqrt(0.5)))
-    cubic = context.constant(np.asarray(np.float64(0.044715)))
-
-    def body(v: Term) -> Term:
-        if tanh:
-            inside = apply("×", factor, apply("+", v, apply("×", cubic, apply("×", v, apply("×", v, v)))))
-            bend = apply("tanh", inside)
-        else:
-            bend = apply("erf", apply("×", v, factor))
-        return rounded(x.dtype, apply("×", apply("×", half, v), apply("+", ONE, bend)))
-
-    return elementwise(context, [x], body, x.dtype)
 
 
 @operator("Clip")

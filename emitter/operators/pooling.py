@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from isagoge.emitter.lowering import Context, Fact, Node, Output, Unsupported, operator
-from isagoge.emitter.tensors import number_term
 from isagoge.spec.terms import Apply, At, Fn, Listing, Name, Num, Term, apply, let
 
-from .spatial import (
-    Axis,
-    axes_of,
-    check_axes,
-    mapped,
-    padded,
-    per_axis,
-    rounded,
-    rounding,
-    shape_of,
-    term,
-)
+from ..lowering import Context, Fact, Node, Output, Unsupported, operator
+from ..tensors import number_term
+from .common import mapped, rounded, rounder
+from .spatial import Axis, axes_of, check_axes, padded, per_axis, shape_of, term
 
 LOWEST = apply("-", Num(0), apply("÷", Num(1), Num(0)))
 PLACES = ("r", "p", "q")
@@ -59,7 +49,7 @@ def average_pool(node: Node, context: Context) -> Output:
     counted = Num(int(node.attributes.get("count_include_pad", 0)))
     marks = [apply("marks", *map(term, (a.size, a.before, a.after, a.over)), counted) for a in axes]
     marked = marks[0] if len(axes) == 1 else Listing(tuple(marks))
-    pool = apply(f"average_pool{len(axes)}", rounding(x.dtype), *_moves(axes), marked)
+    pool = apply(f"average_pool{len(axes)}", rounder(x.dtype), *_moves(axes), marked)
     return Output(mapped(2, pool, padded(x.term, axes, Num(0))), x.dtype, shape_of(x, x.shape[1], axes))
 
 
@@ -102,7 +92,7 @@ def _global(x: Fact, reduce: Callable[[Term], Term]) -> Output:
 def global_average_pool(node: Node, context: Context) -> Output:
     """Return the average of each channel."""
     x = context.fact(node.inputs[0])
-    return _global(x, lambda row: apply("average", rounding(x.dtype), row))
+    return _global(x, lambda row: apply("average", rounder(x.dtype), row))
 
 
 @operator("GlobalMaxPool")

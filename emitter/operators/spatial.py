@@ -4,42 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from isagoge.emitter.lowering import Context, Fact, Node, Unsupported
-from isagoge.emitter.program import Shape
-from isagoge.emitter.tensors import number_term
-from isagoge.spec.terms import Apply, At, Fn, Listing, Name, Num, Term, apply
+from isagoge.spec.terms import At, Fn, Listing, Name, Num, Term, apply
+
+from ..lowering import Context, Fact, Node, Unsupported
+from ..program import Shape
+from ..tensors import number_term
+from .common import mapped
 
 Size = int | Term
 """A length, a pad or the like: a number if it is known while lowering, else a term that gives it at run time."""
-
-ROUNDINGS = {"float32": "f32", "float16": "f16", "bfloat16": "bf16"}
-
-
-def rounding(dtype: np.dtype[Any]) -> Term:
-    """Return the function that rounds to a floating dtype. Raises ``Unsupported`` for other dtypes.
-
-    >>> rounding(np.dtype(np.float32))
-    Name(name='f32')
-    """
-    if dtype.name in ROUNDINGS:
-        return Name(ROUNDINGS[dtype.name])
-    if dtype.name == "float64":
-        return Fn(("x",), Name("x"))
-    raise Unsupported(f"dtype {dtype.name}")
-
-
-def rounded(dtype: np.dtype[Any], value: Term) -> Term:
-    """Return the term that rounds a number to a floating dtype.
-
-    >>> rounded(np.dtype(np.float64), Num(1)), rounded(np.dtype(np.float16), Num(1)).head
-    (Num(value=1), Name(name='f16'))
-    """
-    function = rounding(dtype)
-    return Apply(function, (value,)) if isinstance(function, Name) else value
 
 
 def term(size: Size) -> Term:
@@ -81,24 +57,10 @@ def times(a: Size, b: int) -> Size:
     return a * b if isinstance(a, int) else a if b == 1 else apply("×", a, Num(b))
 
 
-def below(term: Term, levels: int) -> Term:
-    """Return what lies first under so many axes of a term."""
-    return At(term, (Num(0),) * levels) if levels else term
-
-
 def size_of(context: Context, x: Fact, axis: int) -> Size:
     """Return the length of an axis: a number if known, else the term that asks the data (no outer axis may be empty)."""
     length = x.shape[axis]
     return length if isinstance(length, int) else context.length(x, axis)
-
-
-def mapped(levels: int, function: Term, x: Term) -> Term:
-    """Return the function applied under so many axes of x; ``map`` stands in the library for up to six.
-
-    >>> mapped(0, Name("f"), Name("x")) == apply("f", Name("x")), mapped(2, Name("f"), Name("x")).args[0]
-    (True, Name(name='f'))
-    """
-    return apply(f"map{levels}", function, x) if levels else Apply(function, (x,))
 
 
 def numbers(node: Node, name: str, default: Sequence[int]) -> list[int]:
@@ -226,3 +188,21 @@ def check_axes(x: Fact, most: int) -> int:
     if not 1 <= x.rank - 2 <= most:
         raise Unsupported(f"{x.rank - 2} spatial axes")
     return x.rank - 2
+
+
+def along(x: Fact, axis: int, function: Term) -> Term:
+    """Return x with a function from rows to rows applied along one axis.
+
+    The axis is moved to the end by exchanging it with its neighbours, and back afterwards.
+
+    >>> from isagoge.spec.notation import show
+    >>> show(along(Fact(Name("x"), np.dtype(np.float32), (2, 3)), 0, Name("f")))
+    'swap(map1(f, swap(x)))'
+    """
+    value = x.term
+    for level in range(axis, x.rank - 1):
+        value = mapped(level, Name("swap"), value)
+    value = mapped(x.rank - 1, function, value)
+    for level in reversed(range(axis, x.rank - 1)):
+        value = mapped(level, Name("swap"), value)
+    return value

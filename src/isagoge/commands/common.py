@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from tqdm import tqdm
 
+from isagoge.verify import catalogue
 from isagoge.verify.report import FAILS, HOLDS, VerifyReport
 from isagoge.verify.sidecar import Sidecar, SidecarError, read, sidecar_path
 from isagoge.verify.verifier import Limits
@@ -40,6 +41,16 @@ def positive(text: str) -> float:
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
     return value
+
+
+def budget(text: str) -> tuple[str, float]:
+    """Split ``NAME=S`` into a receiver's name and its seconds; the name is empty for ``S`` alone.
+
+    >>> budget("python=5"), budget("60")
+    (('python', 5.0), ('', 60.0))
+    """
+    name, _, seconds = text.rpartition("=")
+    return name, positive(seconds)
 
 
 def count(text: str) -> int:
@@ -112,8 +123,12 @@ def sidecar_of(message: Path, needed_for: str = "") -> Sidecar | None:
 
 
 def limits_of(options: argparse.Namespace) -> Limits:
-    """Return the limits that ``--seconds`` and ``--megabytes`` ask for."""
-    return Limits(seconds=options.seconds, megabytes=options.megabytes)
+    """Return the limits that ``--seconds`` and ``--megabytes`` ask for. Raises ``UserError``."""
+    seconds = dict(options.seconds)
+    for name in seconds:
+        if name and name not in {receiver.name for receiver in catalogue.receivers()}:
+            raise UserError(f"--seconds {name}=…: there is no receiver {name!r}")
+    return Limits(seconds=seconds.pop("", None), own=seconds, megabytes=options.megabytes)
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
@@ -123,9 +138,11 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--seconds",
-        type=positive,
-        metavar="S",
-        help="time for each receiver (default: see `isagoge receivers`)",
+        action="append",
+        default=[],
+        type=budget,
+        metavar="[NAME=]S",
+        help="time for each receiver, or for the one named (default: see `isagoge receivers`)",
     )
     parser.add_argument(
         "--megabytes", type=count, default=4096, metavar="M", help="memory for each receiver (default 4096)"

@@ -6,6 +6,7 @@ import argparse
 import json
 import sys
 from dataclasses import asdict
+from functools import partial
 
 from isagoge.spec.conformance import examples
 from isagoge.verify import catalogue, conform
@@ -33,9 +34,8 @@ def execute(options: argparse.Namespace) -> int:
     results = {}
     with bars(len(suite), " examples") as shown:
         for receiver in chosen:
-            results[receiver.name] = conform.deviations(
-                receiver, suite, progress=lambda name=receiver.name: shown.tell(name, 0, "")
-            )
+            step = partial(shown.tell, receiver.name, 0, "")
+            results[receiver.name] = conform.deviations(receiver, suite, progress=step)
     if options.json != "-":
         for name, found in results.items():
             print(f"{name}: {len(suite) - len(found)} of {len(suite)} examples")

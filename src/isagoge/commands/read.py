@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 
-from isagoge.emitter.document import read_lines
-from isagoge.spec.errors import MessageError
+from isagoge.emitter.dump import read_lines
 
 from .common import UserError, count, message_file, natural, say, sidecar_of
+
+_DAMAGE = re.compile(r"statement \d+, which begins at bit .*; reading stops here")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,11 +34,6 @@ def execute(options: argparse.Namespace) -> int:
     """Print; 1 if the message cannot be read to its end."""
     message = message_file(options.message)
     sidecar = sidecar_of(message)
-    if options.section is not None:
-        names = [section.name for section in sidecar.sections] if sidecar else []
-        if options.section not in names:
-            known = f"; there are: {', '.join(names)}" if names else " without a sidecar"
-            raise UserError(f"the message has no section {options.section!r}{known}")
     lines = read_lines(
         message,
         sidecar.raw if sidecar else None,
@@ -44,10 +41,15 @@ def execute(options: argparse.Namespace) -> int:
         first=options.first,
         count=options.count,
     )
+    damage = ""
     try:
         for line in lines:
+            if damage := line if _DAMAGE.fullmatch(line) else "":
+                break  # the reader's last words on a damaged message
             print(line)
-    except MessageError as error:
-        say("read", f"{message} cannot be read further: {error}")
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    if damage:
+        say("read", f"{message}: {damage}")
         return 1
     return 0

@@ -24,7 +24,7 @@ def execute(options: argparse.Namespace) -> int:
             "name": receiver.name,
             "language": receiver.language,
             "source": str(receiver.source),
-            "lines": receiver.lines() if receiver.source.is_file() else None,
+            "lines": receiver.lines if receiver.source.is_file() else None,
             "found": not why,
             "tool": receiver.tool(),
             "missing": why,

@@ -2053,12 +2053,13 @@ static Known application(Term *t, Bind *env)
     Term *head = t->item[0];
     Known h, r, *args;
     Node **step;                /* what is evaluated first */
-    int *slot, top = C.top, may, direct = 0;
+    int *slot, *own, top = C.top, may, direct = 0;
     size_t i, n = t->n - 1, rest = 0, steps = 0;
 
     args = arena_get(&nodes, n * sizeof(Known));
     step = arena_get(&nodes, (n + 1) * sizeof(Node *));
     slot = arena_get(&nodes, (n + 1) * sizeof(int));
+    own = arena_get(&nodes, n * sizeof(int));
     h = comp(head, env);
     may = h.fn != NULL && (head->kind == T_GLOBAL || head->kind == T_PRIM ||
                            head->kind == T_FN);
@@ -2079,24 +2080,19 @@ static Known application(Term *t, Bind *env)
         args[i] = comp(t->item[i + 1], env);
         if (!may || i >= rest)
             args[i] = known(element_of(args[i]));               /* 5.4 */
+        own[i] = args[i].fn == NULL && !is_trivial(args[i].node) ? new_slot() : -1;
         if (args[i].fn != NULL ? args[i].node != NULL :
-                direct && i + 1 == n && is_loop(h.fn->fn) &&
-                !is_trivial(args[i].node))
+                own[i] >= 0 && i + 1 == n && direct && is_loop(h.fn->fn))
             direct = 0;
     }
     for (i = 0; i < n && !direct; i++) {
-        if (args[i].fn != NULL) {
-            if (args[i].node != NULL) {
-                slot[steps] = -1;
-                step[steps++] = args[i].node;
-            }
-            args[i].node = NULL;
-        } else if (!is_trivial(args[i].node)) {
-            slot[steps] = new_slot();
-            step[steps] = args[i].node;
-            args[i].node = bound_slot(slot[steps], args[i].node);
-            steps++;
+        if (args[i].fn == NULL && own[i] < 0)
+            continue;
+        if (args[i].node != NULL) {
+            slot[steps] = own[i];
+            step[steps++] = args[i].node;
         }
+        args[i].node = own[i] < 0 ? NULL : bound_slot(own[i], args[i].node);
     }
     r = apply_known(h, args, n);
     while (steps-- > 0)

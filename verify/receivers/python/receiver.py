@@ -701,9 +701,9 @@ class Writer:
     def loop(self, name: int, args: list[Value]) -> Value:
         """array (13), fold (17) and scan (18)."""
         n, *middle, f = [self.bind(self.real(v)) for v in args[:-1]] + args[-1:]
+        f = self.bind(f)
         self.data(middle, middle)  # 7.1
         if not f.fun:
-            f = self.bind(f)
             self.emit(f"if type({f.code}) is not Function: fail('kind')")
         times = n.whole if n.whole and not n.guards and 0 <= n.low and n.high <= 2**53 else f"count({n.code})"
         if name != 17 and (times != n.whole or n.high > 2**33):
@@ -774,14 +774,10 @@ def written(value: Any) -> str:
                 parts.append("[")
                 stack.append(iter(x))
                 break
-            number = (
-                "7ff8000000000000"
-                if x != x
-                else struct.pack(">d", x).hex()
-                if type(x) is float
-                else "function"
-            )
-            parts.append(number)
+            if type(x) is not float:
+                parts.append("function")
+            else:
+                parts.append("7ff8000000000000" if x != x else struct.pack(">d", x).hex())
         else:
             stack.pop()
             parts += "]" * bool(stack)

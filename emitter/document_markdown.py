@@ -81,16 +81,15 @@ def _inline(parts: Spans) -> str:
 def _span(part: Span) -> str:
     if not part.text:
         return ""
-    match part.style:
+    match part.style:  # targets are statements, which have no anchors here
         case "code":
-            text = f"`` {part.text} ``" if "`" in part.text else f"`{part.text}`"
+            return f"`` {part.text} ``" if "`" in part.text else f"`{part.text}`"
         case "strong":
-            text = f"**{_escaped(part.text)}**"
+            return f"**{_escaped(part.text)}**"
         case "emphasis":
-            text = f"*{_escaped(part.text)}*"
+            return f"*{_escaped(part.text)}*"
         case "text":
-            text = _escaped(part.text)
-    return f"[{text}](#{part.target})" if part.target else text
+            return _escaped(part.text)
 
 
 def _escaped(text: str) -> str:

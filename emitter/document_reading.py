@@ -191,7 +191,7 @@ def _candidates(kind: str) -> Iterator[str]:
 
 def _hints(statement: Statement, facts: Mapping[str, Any]) -> dict[int, Sequence[str]]:
     """Return wanted parameter names for the model's own definitions, by the ``id`` of the function."""
-    model = facts.get("model", {})
+    model = facts.get("model") or {}
     blocks = {block["name"]: block for block in facts.get("blocks", ())}
     if not isinstance(statement, Define) or statement.name not in (model.get("name"), *blocks):
         return {}

@@ -1,4 +1,4 @@
-"""Runs one ONNX node three ways: as a message's definitions, fast and by the reference semantics, and in a runtime."""
+"""Runs one ONNX node as our definitions, fast and by the reference semantics, and in a runtime."""
 
 from __future__ import annotations
 
@@ -42,8 +42,9 @@ def model(
 ) -> onnx.ModelProto:
     """Make a model of one node.
 
-    ``inputs`` are names with example values, "" being an input that is left out; those in ``constants`` become weights.
-    ``outputs`` is how many there are, or which of them are wanted. With ``symbolic`` no length of an input is declared.
+    ``inputs`` are names with example values, "" being an input that is left out; those in ``constants``
+    become weights. ``outputs`` is how many there are, or which of them are wanted. With ``symbolic`` the
+    lengths of inputs are not declared, but those of rows are.
     """
     wanted = [True] * outputs if isinstance(outputs, int) else outputs
     names = [f"out{i}" if want else "" for i, want in enumerate(wanted)]
@@ -53,7 +54,7 @@ def model(
         helper.make_tensor_value_info(
             name,
             helper.np_dtype_to_tensor_dtype(value.dtype),
-            [f"{name}{i}" for i in range(value.ndim)] if symbolic else value.shape,
+            [f"{name}{i}" for i in range(value.ndim)] if symbolic and value.ndim > 1 else value.shape,
         )
         for name, value in given
         if name not in constants
@@ -87,7 +88,7 @@ def _slowly(program: Program, inputs: Arrays) -> list[npt.NDArray[np.float64]]:
 
 
 def ours(proto: onnx.ModelProto, inputs: Arrays, slowly: bool = False) -> list[npt.NDArray[np.float64]]:
-    """Return the outputs of a model by our definitions; with ``slowly`` both evaluators must agree bit for bit."""
+    """Return a model's outputs by our definitions; with ``slowly`` both evaluators must agree bit for bit."""
     copy = onnx.ModelProto()
     copy.CopyFrom(proto)
     program = lower(from_proto(copy))
@@ -123,7 +124,7 @@ def check(
     tolerance: float = 1e-6,
     **options: Any,
 ) -> None:
-    """Check that our outputs of one node are those of a runtime, up to a part of the largest element of each."""
+    """Check that our outputs are those of a runtime, up to ``tolerance`` times each one's largest element."""
     proto = model(operator, inputs, constants, **options)
     given = {name: value for name, value in inputs if name and name not in constants}
     for one, two in zip(ours(proto, given, slowly), theirs(proto, given, reference), strict=True):

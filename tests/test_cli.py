@@ -136,8 +136,15 @@ def test_verify_compares_with_the_model(
     call.fails(1, "isagoge verify: does not hold: sample 1: output doubled is", "more than 1e-05")
     found = json.loads((tmp_path / "r.json").read_text())
     assert found["status"] == 1 and found["questions"][0]["comparisons"][0]["name"] == "doubled"
-    given = ["--input", f"x={saved(tmp_path / 'x.npy', [1, 2])}", "--input", f"y={saved(tmp_path / 'y.npy', [3])}"]
-    assert "given inputs, doubled [2]" in Result(capsys, "verify", made.path, "--model", right, *given).works()
+    given = [
+        "--input",
+        f"x={saved(tmp_path / 'x.npy', [1, 2])}",
+        "--input",
+        f"y={saved(tmp_path / 'y.npy', [3])}",
+    ]
+    assert (
+        "given inputs, doubled [2]" in Result(capsys, "verify", made.path, "--model", right, *given).works()
+    )
     made.path.with_suffix(".json").unlink()
     Result(capsys, "verify", made.path, "--model", right).fails(2, "needs the sidecar", "small.json")
 
@@ -175,7 +182,10 @@ def test_run_writes_the_outputs(
     words = ("run", made.path, "--input", f"x={x}", "--input", f"y={y}", "--receiver", receiver)
     text = Result(capsys, *words, "--output", tmp_path / "new" / "out").works()
     assert "doubled, int64 [2]" in text
-    assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == ["a_sum_0.npy", "doubled.npy"]
+    assert sorted(path.name for path in (tmp_path / "new" / "out").iterdir()) == [
+        "a_sum_0.npy",
+        "doubled.npy",
+    ]
     doubled = np.load(tmp_path / "new" / "out" / "doubled.npy")
     assert doubled.dtype == np.int64 and doubled.tolist() == [10, 12]
     assert np.load(tmp_path / "new" / "out" / "a_sum_0.npy").tolist() == [13]
@@ -228,7 +238,9 @@ def test_generate_says_what_cannot_be_generated(tmp_path: Path, capsys: pytest.C
     generate(text).fails(2, "text.onnx")
     value = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
     node = helper.make_node("NoSuchOperator", ["x"], ["y"], name="odd one", domain="example.org")
-    graph = helper.make_graph([node], "g", [value], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])])
+    graph = helper.make_graph(
+        [node], "g", [value], [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])]
+    )
     domains = [helper.make_opsetid("", 17), helper.make_opsetid("example.org", 1)]
     onnx.save(helper.make_model(graph, opset_imports=domains), tmp_path / "odd.onnx")
     generate(tmp_path / "odd.onnx").fails(2, "unsupported operators", "NoSuchOperator", "odd one")
@@ -267,9 +279,7 @@ def test_a_damaged_digits_message_does_not_hold(
     Result(capsys, "verify", message, "--receiver", "c").fails(1, "does not hold: statement ", "parity")
 
 
-def test_generate_is_reproducible(
-    digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_generate_is_reproducible(digits: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     report = tmp_path / "r.json"
     text = Result(capsys, "generate", DECODER, "-o", tmp_path / "digits.isa", "--json", report).works()
     assert "statements" in text and "digits.json" in text
@@ -280,4 +290,10 @@ def test_generate_is_reproducible(
 def test_demo_shows_and_verifies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = Result(capsys, "demo", "-o", tmp_path / "demo").works()
     assert "20 of 20 right" in text and "holds: all" in text
-    assert {path.suffix for path in (tmp_path / "demo").iterdir()} == {".isa", ".json", ".md", ".html", ".png"}
+    assert {path.suffix for path in (tmp_path / "demo").iterdir()} == {
+        ".isa",
+        ".json",
+        ".md",
+        ".html",
+        ".png",
+    }

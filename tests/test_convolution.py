@@ -57,7 +57,7 @@ def test_conv(shape: tuple[int, ...], kernel: tuple[int, ...], options: dict[str
     inputs = [("x", numbers(*shape)), ("w", numbers(*kernel, seed=1))]
     if bias:
         inputs.append(("b", numbers(kernel[0], seed=2)))
-    check("Conv", inputs, ["w", "b"], slowly=np.prod(shape) < 100, **options)
+    check("Conv", inputs, ["w", "b"], slowly=bool(np.prod(shape) < 100), **options)
 
 
 @pytest.mark.parametrize(("shape", "kernel", "options"), CONVOLUTIONS)
@@ -171,7 +171,7 @@ def test_pool(operator: str, shape: tuple[int, ...], options: dict[str, Any], sy
 
 @pytest.mark.parametrize("operator", ["MaxPool", "AveragePool"])
 def test_dilated_pool(operator: str) -> None:
-    options = {"kernel_shape": [2, 2], "dilations": [2, 3], "pads": [1, 0, 0, 1]}
+    options: dict[str, Any] = {"kernel_shape": [2, 2], "dilations": [2, 3], "pads": [1, 0, 0, 1]}
     check(operator, [("x", numbers(1, 2, 6, 6))], slowly=True, opset=19, **options)
 
 
@@ -209,7 +209,7 @@ def _cases(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], dict[str,
     strides = draw(st.lists(st.integers(1, 3), min_size=axes, max_size=axes))
     pads = draw(st.lists(st.integers(0, 2), min_size=2 * axes, max_size=2 * axes))
     sizes = [d * (k - 1) + 1 + draw(st.integers(0, 3)) for k, d in zip(kernel, dilations, strict=True)]
-    options = {"group": groups, "dilations": dilations, "strides": strides, "pads": pads}
+    options: dict[str, Any] = {"group": groups, "dilations": dilations, "strides": strides, "pads": pads}
     return (1, groups * per, *sizes), (groups * made, per, *kernel), options
 
 

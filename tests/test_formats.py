@@ -128,7 +128,7 @@ def test_rounding_keeps_order(x: float, y: float) -> None:
 
 
 def patterns(width: int, exponent: int, count: int) -> list[int]:
-    """Return bit patterns of a binary format: the ends of every exponent's range for both signs, and random ones."""
+    """Return bit patterns of a binary format: both ends of some exponents' ranges, and random ones."""
     fraction = width - 1 - exponent
     source = random.Random(width + exponent)
     exponents = {0, 1, 2, 2 ** (exponent - 1) - 1, 2 ** (exponent - 1), 2**exponent - 2, 2**exponent - 1}
@@ -144,7 +144,9 @@ def patterns(width: int, exponent: int, count: int) -> list[int]:
 
 def test_singles_are_those_of_numpy() -> None:
     raw = np.array(patterns(32, 8, 400), ">u4")
-    assert bits(read("singles", raw.tobytes())) == bits(raw.view(">f4").astype(np.float64).tolist())
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        expected = raw.view(">f4").astype(np.float64).tolist()
+    assert bits(read("singles", raw.tobytes())) == bits(expected)
 
 
 def test_doubles_are_those_of_numpy() -> None:
@@ -159,7 +161,8 @@ def test_halves_are_those_of_numpy() -> None:
 
 def test_brains_are_the_upper_halves_of_binary32() -> None:
     raw = np.array(patterns(16, 8, 800), ">u2")
-    wide = (raw.astype(">u4") << 16).astype(">u4").view(">f4").astype(np.float64)
+    with np.errstate(invalid="ignore"):  # signalling NaNs
+        wide = (raw.astype(">u4") << 16).astype(">u4").view(">f4").astype(np.float64)
     assert bits(read("brains", raw.tobytes())) == bits(wide.tolist())
 
 

@@ -1,6 +1,6 @@
 """The scalar functions of the library against mpmath with 50 digits, Python and NumPy.
 
-The bound that a function must keep is read from its English in 30_functions.isa, the one place that states it.
+The bound that a function must keep is read from its English in 30_functions.isa, where alone it is stated.
 """
 
 from __future__ import annotations
@@ -255,13 +255,13 @@ SPECIAL += [math.inf, -math.inf, math.nan]
 
 
 def ieee_power(x: float, y: float) -> float:
-    """Return x to the power y as C defines it; where Python raises an error, the infinity or NaN that C gives."""
+    """Return x to the power y as C defines it; where Python raises an error, C's infinity or NaN."""
     try:
         return math.pow(x, y)
     except ValueError:
         return math.nan if x else math.copysign(math.inf, x if y % 2 == 1 else 1.0)
     except OverflowError:
-        return math.inf
+        return math.copysign(math.inf, x if y % 2 == 1 else 1.0)
 
 
 @pytest.mark.parametrize("x", SPECIAL)

@@ -93,7 +93,7 @@ def test_a_row_of_zeros_has_no_norm() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_local_response_normalization(size: int) -> None:
-    # ONNX Runtime takes odd sizes only; of even ones, the reference implementation tells what the standard says.
+    # ONNX Runtime takes odd sizes only; for even ones there is the reference implementation.
     # (It goes through as many channels as there are images, so let them be as many.)
     check(
         "LRN", [("x", numbers(4, 4, 2, 3))], size=size, alpha=0.5, beta=0.6, bias=1.5, reference=size % 2 == 0

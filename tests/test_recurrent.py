@@ -25,7 +25,7 @@ def layer(
     directions: int = 1,
     batch_first: bool = False,
 ) -> list[tuple[str, Array]]:
-    """Return the inputs of a layer; the letters in ``given`` say which optional ones: b, n (lengths), h, c, p."""
+    """Return the inputs of a layer; ``given`` says which optional ones: b, n (lengths), h, c, p."""
     rng = np.random.default_rng(0)
 
     def numbers(*shape: int) -> Array:
@@ -142,7 +142,7 @@ def test_activations(name: str, options: dict[str, Any]) -> None:
 
 def test_activations_take_their_parameters_in_order() -> None:
     names = ["HardSigmoid", "Elu", "Tanh", "Sigmoid", "LeakyRelu", "HardSigmoid"]
-    more = {"activation_alpha": [0.3, 0.4, 0.2, 0.25], "activation_beta": [0.45, 0.55]}
+    more: dict[str, Any] = {"activation_alpha": [0.3, 0.4, 0.2, 0.25], "activation_beta": [0.45, 0.55]}
     inputs = layer("LSTM", "b", directions=2)
     check(
         "LSTM",

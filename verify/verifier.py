@@ -36,7 +36,7 @@ Progress = Callable[[str, int, str], None]
 class Limits:
     """Time and memory for each receiver.
 
-    A receiver's time is what ``own`` says under its name, else ``seconds``, else what ``receivers.toml`` says.
+    A receiver's time is what ``own`` says for its name, else ``seconds``, else what ``receivers.toml`` says.
     """
 
     seconds: float | None = None
@@ -287,10 +287,12 @@ def _question(trial: Trial, index: int, runs: Sequence[_Run]) -> Question:
 
 def _judge(report: VerifyReport, runs: Sequence[_Run], sidecar: Sidecar | None) -> None:
     """Fill in reasons and status."""
-    reasons = [failure.line() for failure in report.failures[:SHOWN]]
+    given_up = {"defined", "true", "over-limit", "missing"}
+    reasons = [f.line() for f in report.failures[:SHOWN] if not set(f.verdicts.values()) <= given_up]
+    reasons += [f"receiver {o.receiver} {o.fault}" for o in report.receivers if o.fault]
+    reasons += [f.line() for f in report.failures[:SHOWN] if set(f.verdicts.values()) <= given_up]
     if len(report.failures) > SHOWN:
         reasons.append(f"{len(report.failures) - SHOWN} more statements are false or in error")
-    reasons += [f"receiver {o.receiver} {o.fault}" for o in report.receivers if o.fault]
     if not reasons and len({o.judged for o in report.receivers if not o.limited}) > 1:
         counts = ", ".join(f"{o.receiver} {o.judged}" for o in report.receivers if not o.limited)
         reasons.append(f"the receivers find different numbers of statements: {counts}")
@@ -305,7 +307,7 @@ def _judge(report: VerifyReport, runs: Sequence[_Run], sidecar: Sidecar | None) 
             for o in report.receivers
             if not o.complete and not o.limited
         ]
-    given_up = _judge_questions(report, reasons)
+    unanswered = _judge_questions(report, reasons)
     if reasons:
         report.reasons, report.status = reasons, FAILS
     elif not any(outcome.complete for outcome in report.receivers):
@@ -313,8 +315,8 @@ def _judge(report: VerifyReport, runs: Sequence[_Run], sidecar: Sidecar | None) 
             f"no receiver judged the whole message: {o.receiver}: {o.account}" for o in report.receivers
         ]
         report.status = UNTRIED
-    elif given_up:
-        report.reasons, report.status = given_up, UNTRIED
+    elif unanswered:
+        report.reasons, report.status = unanswered, UNTRIED
 
 
 def _judge_questions(report: VerifyReport, reasons: list[str]) -> list[str]:

@@ -59,7 +59,7 @@ def _bias(node: Node, context: Context, count: Size) -> Term:
 
 @operator("Conv")
 def conv(node: Node, context: Context) -> Output:
-    """Return a convolution: images [batch, channels, …] with weights [channels, channels ÷ group, …] and a bias."""
+    """Return a convolution: images [batch, channels, …], weights [new channels, channels ÷ group, …]."""
     x, w = context.fact(node.inputs[0]), context.fact(node.inputs[1])
     axes = axes_of(node, context, x, _kernel(node, context, w, check_axes(x, 3)))
     groups, count = int(node.attributes.get("group", 1)), size_of(context, w, 0)
@@ -70,7 +70,7 @@ def conv(node: Node, context: Context) -> Output:
 
 @operator("ConvInteger")
 def conv_integer(node: Node, context: Context) -> Output:
-    """Return a convolution of 8-bit integers, each less its zero point, in integers; the padding is the zero point."""
+    """Return a convolution of 8-bit integers, each less its zero point; the padding is the zero point."""
     x, w = context.fact(node.inputs[0]), context.fact(node.inputs[1])
     axes = axes_of(node, context, x, _kernel(node, context, w, check_axes(x, 3)))
     images, weights = x.term, w.term
@@ -99,7 +99,7 @@ def _less(zero: Term) -> Term:
 
 @operator("ConvTranspose")
 def conv_transpose(node: Node, context: Context) -> Output:
-    """Return a transposed convolution: images [batch, channels, …], weights [channels, new channels ÷ group, …]."""
+    """Return a transposed convolution; the weights are [channels, new channels ÷ group, …]."""
     x, w = context.fact(node.inputs[0]), context.fact(node.inputs[1])
     n = check_axes(x, 2)
     kernel, groups = _kernel(node, context, w, n), int(node.attributes.get("group", 1))
@@ -127,7 +127,8 @@ def conv_transpose(node: Node, context: Context) -> Output:
 def _cuts(node: Node, axes: Sequence[Axis]) -> tuple[list[tuple[Size, Size]], list[int | None]]:
     """Return how much of the full result each axis loses at start and end, and how long it is then.
 
-    The full result has stride × (size - 1) + span places; output_padding adds places at the end, which is to cut fewer.
+    The full result has stride × (size - 1) + span places. output_padding adds places at the end, which is
+    the same as to cut off fewer.
     """
     n = len(axes)
     pads, extra = numbers(node, "pads", [0] * (2 * n)), numbers(node, "output_padding", [0] * n)
@@ -152,7 +153,7 @@ def _cuts(node: Node, axes: Sequence[Axis]) -> tuple[list[tuple[Size, Size]], li
 
 
 def _halves(total: Size, upper: bool) -> tuple[Size, Size]:
-    """Return a cut in two halves; if it is odd the larger one comes first unless ``upper``. Less than 0 is 0."""
+    """Return the halves of a cut; the larger one comes first unless ``upper``. Less than 0 counts as 0."""
     if isinstance(total, int):
         total = max(total, 0)
         less = total // 2

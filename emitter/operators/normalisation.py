@@ -1,4 +1,4 @@
-"""Normalisation: BatchNormalization, InstanceNormalization, GroupNormalization, LayerNormalization and their kin."""
+"""Normalisation of batches, instances, groups and layers, of rows by norms, of neighbours in channels."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def instance_normalization(node: Node, context: Context) -> Output:
 
 @operator("GroupNormalization")
 def group_normalization(node: Node, context: Context) -> Output:
-    """Return images each of whose groups of channels has mean 0 and variance 1; scale and bias as the version has them."""
+    """Return images each of whose groups of channels has mean 0 and variance 1, then scaled and moved."""
     x, scale, bias = (context.fact(name) for name in node.inputs)
     groups = Num(int(node.attributes["num_groups"]))
     terms = scale.term, bias.term
@@ -74,7 +74,7 @@ def _joined(value: Term, times: int) -> Term:
 
 
 def _in_one_row(function: Apply, deep: int) -> Term:
-    """Return a function of rows as one of arrays with so many axes, whose numbers it takes in one row, in order."""
+    """Return a function of rows as one of arrays with so many axes, whose numbers it takes in one row."""
     if deep == 1:
         return function
     value = call(function, _joined(Name("part"), deep - 1))

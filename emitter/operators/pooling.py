@@ -77,7 +77,7 @@ def lp_pool(node: Node, context: Context) -> Output:
 
 
 def _global(x: Fact, reduce: Callable[[Term], Term]) -> Output:
-    """Return what ``reduce`` makes of all numbers of each channel, in one row, with every spatial axis of length 1."""
+    """Return what ``reduce`` makes of all numbers of each channel; every spatial axis then has length 1."""
     axes = check_axes(x, 4)
     row: Term = Name("channel")
     for _ in range(axes - 1):

@@ -29,11 +29,14 @@ DEFAULTS = {
 }
 """alpha and beta where the node does not give them."""
 
+PARAMETERS = {"affine": 2, "scaledtanh": 2, "hardsigmoid": 2, "leakyrelu": 1, "thresholdedrelu": 1, "elu": 1}
+"""How many of alpha and beta an activation takes."""
+
 PLAIN = {"relu": "relu", "tanh": "tanh", "sigmoid": "sigmoid", "softsign": "softsign", "softplus": "softplus"}
 
 
 def activation(name: str, alpha: float | None, beta: float | None) -> Term:
-    """Return the function of an activation of a recurrent operator. Raises ``Unsupported`` for an unknown one.
+    """Return the function of a recurrent operator's activation. Raises ``Unsupported`` for an unknown one.
 
     >>> activation("Tanh", None, None)
     Name(name='tanh')
@@ -59,7 +62,7 @@ def activation(name: str, alpha: float | None, beta: float | None) -> Term:
 
 
 def clipped(function: Term, limit: float | None) -> Term:
-    """Return the function applied to its argument cut off at -limit and limit; itself if there is no limit."""
+    """Return the function, its argument first cut off at -limit and limit; itself if there is no limit."""
     if not limit:
         return function
     edge = number_term(float(np.float32(limit)))
@@ -69,7 +72,7 @@ def clipped(function: Term, limit: float | None) -> Term:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What the three operators share: inputs by name, ``hidden`` numbers in a state, one or two directions."""
+    """What the three operators share; ``hidden`` is how many numbers a state has."""
 
     node: Node
     context: Context
@@ -100,25 +103,15 @@ class Layer:
     def activations(self, per: int) -> list[list[Term]]:
         """Return the activation functions of each direction."""
         attributes = self.node.attributes
-        names = [
-            str(n)
-            for n in attributes.get("activations") or ACTIVATIONS[self.node.operator] * len(self.directions)
-        ]
+        usual = ACTIVATIONS[self.node.operator] * len(self.directions)
+        names = [str(name) for name in attributes.get("activations") or usual]
         if len(names) != per * len(self.directions):
             raise Unsupported(f"{len(names)} activations")
         alphas, betas = (list(attributes.get(f"activation_{k}") or []) for k in ("alpha", "beta"))
         made = []
         for name in names:
             # The parameters stand in the lists in order, for those activations that have some.
-            takes = {
-                "affine": 2,
-                "scaledtanh": 2,
-                "hardsigmoid": 2,
-                "leakyrelu": 1,
-                "thresholdedrelu": 1,
-                "elu": 1,
-            }
-            many = takes.get(name.lower(), 0)
+            many = PARAMETERS.get(name.lower(), 0)
             alpha = alphas.pop(0) if many and alphas else None
             beta = betas.pop(0) if many > 1 and betas else None
             made.append(activation(name, alpha, beta))
@@ -214,7 +207,7 @@ def rnn(node: Node, context: Context) -> list[Output]:
 
 @operator("GRU")
 def gru(node: Node, context: Context) -> list[Output]:
-    """Return the outputs of a gated recurrent layer; ONNX calls the state after the reset gate ``linear_before_reset``."""
+    """Return the outputs of a layer of gated recurrent units."""
     layer = _layer(node, context)
     functions, limit = layer.activations(2), node.attributes.get("clip")
     name = "gru_reset_step" if node.attributes.get("linear_before_reset", 0) else "gru_step"

@@ -1,4 +1,4 @@
-"""What convolution, pooling and resizing share: sizes of axes, numbers or terms, and the padding of spatial axes."""
+"""What convolution, pooling and resizing share: lengths of axes, windows, and the padding of spatial axes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..tensors import number_term
 from .common import mapped
 
 Size = int | Term
-"""A length, a pad or the like: a number if it is known while lowering, else a term that gives it at run time."""
+"""A length, a pad or the like: a number if known while lowering, else a term that gives it at run time."""
 
 
 def term(size: Size) -> Term:
@@ -40,6 +40,8 @@ def add(a: Size, b: Size) -> Size:
     """
     if isinstance(a, int) and isinstance(b, int):
         return a + b
+    if a == 0:
+        return b
     if isinstance(b, int) and b <= 0:
         return apply("-", term(a), Num(-b)) if b else a
     return apply("+", term(a), term(b))
@@ -58,13 +60,13 @@ def times(a: Size, b: int) -> Size:
 
 
 def size_of(context: Context, x: Fact, axis: int) -> Size:
-    """Return the length of an axis: a number if known, else the term that asks the data (no outer axis may be empty)."""
+    """Return the length of an axis."""
     length = x.shape[axis]
     return length if isinstance(length, int) else context.length(x, axis)
 
 
 def numbers(node: Node, name: str, default: Sequence[int]) -> list[int]:
-    """Return an attribute that is a list of integers. Raises ``Unsupported`` if there are not as many as wanted."""
+    """Return an attribute that is a list of integers. Raises ``Unsupported`` if there are too many or few."""
     values = [int(v) for v in node.attributes.get(name) or default]
     if len(values) != len(default):
         raise Unsupported(f"{name} of {len(values)} numbers where {len(default)} are wanted")
@@ -79,7 +81,7 @@ def choice(node: Node, name: str, default: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The window of one spatial axis: how long axis and kernel are, stride, dilation, padding, what hangs over its end."""
+    """The windows of one spatial axis. By ``over`` places the last one hangs over the end."""
 
     size: Size
     kernel: Size
@@ -107,7 +109,7 @@ class Axis:
 def axes_of(node: Node, context: Context, x: Fact, kernel: Sequence[Size], ceil: bool = False) -> list[Axis]:
     """Return the windows of all spatial axes, as strides, dilations, pads and auto_pad say.
 
-    With ``ceil`` a last window that is not filled counts too. Raises ``Unsupported`` for an auto_pad without meaning.
+    With ``ceil`` a last window that is not filled counts too. Raises ``Unsupported`` for an unknown auto_pad.
     """
     n = x.rank - 2
     strides, dilations = numbers(node, "strides", [1] * n), numbers(node, "dilations", [1] * n)
@@ -126,13 +128,13 @@ def axes_of(node: Node, context: Context, x: Fact, kernel: Sequence[Size], ceil:
             raise Unsupported(f"auto_pad {auto}")
         before, after = (0, 0) if auto == "VALID" else (pads[k], pads[n + k])
         axis = Axis(size, kernel[k], strides[k], dilations[k], before, after)
-        over: Size = _overhang(axis) if ceil else 0
+        over: Size = _overhang(axis, context) if ceil else 0
         axes.append(Axis(size, kernel[k], strides[k], dilations[k], before, after, over))
     return axes
 
 
 def _same(axis: Axis, context: Context) -> tuple[Size, Size]:
-    """Return the halves of the padding that makes size ÷ stride windows, rounded up; the second is not the smaller."""
+    """Return the halves of the padding that makes size ÷ stride windows, rounded up; the smaller first."""
     size, span = axis.size, axis.span
     if isinstance(size, int) and isinstance(span, int):
         total = max((-(-size // axis.stride) - 1) * axis.stride + span - size, 0)
@@ -142,14 +144,14 @@ def _same(axis: Axis, context: Context) -> tuple[Size, Size]:
     return At(pair, (Num(0),)), At(pair, (Num(1),))
 
 
-def _overhang(axis: Axis) -> Size:
-    """Return over how many places the last window hangs if it may begin anywhere but in the padding at the end."""
+def _overhang(axis: Axis, context: Context) -> Size:
+    """Return over how many places the last window hangs; it does not begin in the padding at the end."""
     size, span, before, after = axis.size, axis.span, axis.before, axis.after
     parts = (axis.size, axis.kernel, axis.stride, axis.dilation, axis.before, axis.after)
     if not (
         isinstance(size, int) and isinstance(span, int) and isinstance(before, int) and isinstance(after, int)
     ):
-        return apply("overhang", *map(term, parts))
+        return context.step(apply("overhang", *map(term, parts)), np.dtype(np.int64), 0)
     more = -((span - before - size - after) // axis.stride)
     last = more if more * axis.stride < before + size else more - 1
     return max(last * axis.stride + span - before - size - after, 0)
@@ -159,7 +161,7 @@ PADS = {2: "pad_plane", 3: "pad_solid"}
 
 
 def padded(x: Term, axes: Sequence[Axis], value: Term) -> Term:
-    """Return an array of images with their spatial axes padded with a value, x itself where nothing is to do."""
+    """Return images with their spatial axes padded with a value; x itself where nothing is to do."""
     before, after = [a.before for a in axes], [add(a.after, a.over) for a in axes]
     if all(isinstance(n, int) and n == 0 for n in (*before, *after)):
         return x
@@ -197,7 +199,7 @@ def along(x: Fact, axis: int, function: Term) -> Term:
 
     >>> from isagoge.spec.notation import show
     >>> show(along(Fact(Name("x"), np.dtype(np.float32), (2, 3)), 0, Name("f")))
-    'swap(map1(f, swap(x)))'
+    'swap(lift(f, swap(x)))'
     """
     value = x.term
     for level in range(axis, x.rank - 1):

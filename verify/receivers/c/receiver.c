@@ -1,6 +1,9 @@
 /* receiver.c -- a receiver of the Isagoge language, after SPEC.md alone
  *
- * usage: receiver [--seconds S] [--megabytes M] MESSAGE [QUESTION]
+ * usage: receiver [--seconds S] [--megabytes M] MESSAGE [QUESTION]       10.1
+ *
+ * To be compiled as C99 with IEEE 754 doubles that are not contracted, say by
+ * gcc -std=c99 -O2 (not -ffast-math), and linked with -lm.
  *
  * The chapters of this file follow those of the specification; numbers such as
  * 5.4 in the comments are its clauses.
@@ -130,6 +133,19 @@ struct chunk {
 typedef struct chunk *Arena;
 
 /*
+ * chunk_size(c, size) is the size of the chunk that follows c if the next
+ * piece to be given is of this size; 0 if there is room for it in c.
+ */
+static size_t chunk_size(const struct chunk *c, size_t size)
+{
+    size_t want = c == NULL ? 1008 : c->size < 500000 ? 2 * c->size : c->size;
+
+    if (c != NULL && c->size - c->used >= size)
+        return 0;
+    return want < size ? size : want;
+}
+
+/*
  * arena_get(a, size) gives size bytes, aligned for anything here.
  */
 static void *arena_get(Arena *a, size_t size)
@@ -139,10 +155,8 @@ static void *arena_get(Arena *a, size_t size)
     char *p;
 
     size = (size + 15) & ~(size_t)15;
-    if (c == NULL || c->size - c->used < size) {
-        want = c == NULL ? 1008 : c->size < 500000 ? 2 * c->size : c->size;
-        if (want < size)
-            want = size;
+    want = chunk_size(c, size);
+    if (want > 0) {
         c = take(NULL, 0, 32 + want);
         c->next = *a;
         c->used = 0;
@@ -286,7 +300,7 @@ static void destroy(Obj *o)
     }
 }
 
-static void retain(Obj *o)
+static inline void retain(Obj *o)
 {
     if (o != NULL && o->refs != UINT32_MAX)
         o->refs++;
@@ -341,7 +355,7 @@ static Value object(Obj *o)
  * element(o, i) is element i of an array, which is there; no reference is
  * added.
  */
-static Value element(const Obj *o, size_t i)
+static inline Value element(const Obj *o, size_t i)
 {
     switch (o->kind) {
     case NUMS:
@@ -578,19 +592,19 @@ static Term *new_term(int kind, size_t n)
 {
     static Term nothing;
     Term *t;
+    size_t size = sizeof(Term) + n * sizeof(Term *);
 
     nitems -= forget ? 0 : n;
-    if (memory - memory_used < 2000000 && memory - memory_used <
-            sizeof(Term) + 1100000 + n * sizeof(Term *))
+    if (32 + chunk_size(terms, size + 16) > memory - memory_used)
         forget = 1;
     if (forget)
         return &nothing;
-    t = arena_get(&terms, sizeof(Term));
+    t = arena_get(&terms, size);
     memset(t, 0, sizeof(Term));
     t->kind = (unsigned char)kind;
     t->n = n;
     if (n > 0) {
-        t->item = arena_get(&terms, n * sizeof(Term *));
+        t->item = (Term **)(t + 1);
         memcpy(t->item, items + nitems, n * sizeof(Term *));
     }
     return t;
@@ -637,7 +651,8 @@ static Term *term(int kind, double n)
     }
     if (IS_FORM(n))
         fail(FORM);
-    if (n >= (double)next_new || (n >= (double)defined && n < (double)first_local))
+    if (n >= (double)next_new ||
+            (n >= (double)defined && n < (double)first_local))
         fail(NAME);                                             /* 3.5 */
     if (n < FIRST_NEW)
         return &prims[(int)n];
@@ -760,9 +775,9 @@ static Term *group(int whole)
 }
 
 /*
- * statement(is_def) reads a statement and its parity bit, and gives its term,
- * or NULL if there was no memory for it; *is_def says if it is a definition
- * (4.1).
+ * statement(is_def) reads a statement (1.2) and its parity bit, and gives its
+ * term, or NULL if there was no memory for it; *is_def says if it is a
+ * definition (4.1).
  */
 static Term *statement(int *is_def)
 {
@@ -794,6 +809,7 @@ static size_t collect(const Term *t, size_t below, size_t *list)
 {
     size_t i, n = 0;
 
+    TICK(1);
     if (t->kind == T_LOCAL && t->name < below) {
         if (list != NULL)
             *list = t->name;
@@ -837,9 +853,10 @@ static void find_frees(Term *f)
 /* -------------------------------------------------------------- numbers -- */
 
 /*
- * floor_of(x), pow2_of(x), exponent_of(x) and round_to(p, x) are 6.5 to 6.8.
+ * floor_of(x) is 6.5, pow2_of(x) 6.6, exponent_of(x) 6.7, round_to(p, x) 6.8.
+ * Numbers are C's doubles, rounding its own (6.1, 6.2, 6.3).
  */
-static double floor_of(double x)
+static inline double floor_of(double x)
 {
     double t;
 
@@ -893,9 +910,7 @@ static double round_to(double p, double x)
     int e, drop;
     uint64_t u;
 
-    if (!(p >= 1) || (p < 53 && p != floor_of(p)))
-        fail(RANGE);
-    if (p < MAXNUMBER && p != floor_of(p))
+    if (!(p >= 1) || p != floor_of(p))
         fail(RANGE);
     if (p >= 53 || x == 0)
         return x;
@@ -940,16 +955,16 @@ static int is_func(Value v)
 /*
  * index_in(o, x) is the index x of the array o, checked (5.6).
  */
-static size_t index_in(const Obj *o, double x)
+static inline size_t index_in(const Obj *o, double x)
 {
     size_t i;
 
     if (o == NULL || o->kind == FUNC)
         fail(KIND);
-    if (!(x >= 0 && x < (double)o->n))
+    if (!(x >= 0 && x < 1e18))
         fail(RANGE);
     i = (size_t)(int64_t)x;
-    if ((double)(int64_t)i != x)
+    if (i >= o->n || (double)(int64_t)i != x)
         fail(RANGE);
     return i;
 }
@@ -972,13 +987,27 @@ struct node {
     unsigned char truth;        /* 0 or 1 for sure */
     long height, cost;          /* of the tree of nodes; cost without loops */
     uint64_t dep;               /* the loops around that it depends on */
+    unsigned char op;           /* P_ADD, P_SUB, P_MUL in affine indices */
+    uint64_t loop;              /* then, the loop */
     Term *fn;                   /* closures and calls */
+    size_t cell;                /* its cell, first the number, then where */
+    Node *cells;                /* loops: the nodes with cells that end */
+    Node *next, *next_cell;     /* when it begins; chains of such nodes */
 };
+
+/* A cell remembers what is the same as long as a loop lasts. */
+typedef struct {
+    const Obj *o;
+    double d;
+    int64_t lo, hi;             /* for which i it is good; or hi says if */
+    int64_t a, b;               /* the index is a * i + b */
+} Cell;
+#define CELL(n) ((Cell *)((char *)fr + (n)->cell))
 
 struct code {                   /* a compiled statement or function */
     Node *body;
     Value *consts;              /* arrays that it uses, before the slots */
-    size_t nconsts, slots;
+    size_t nconsts, slots, cells;
     Obj *spare;                 /* a frame not in use */
     Term *fn;
     Code *next;                 /* all that belong to the statement */
@@ -1011,7 +1040,8 @@ static Value run(Code *c, const Value *a, size_t na, const Value *b, size_t nb)
     if (f != NULL)
         c->spare = NULL;
     else {
-        f = new_obj(FRAME, c->nconsts + c->slots, sizeof(Value));
+        f = new_obj(FRAME, c->nconsts + c->slots + 3 * c->cells,
+                    sizeof(Value));
         f->n = c->nconsts + c->slots;
         for (i = 0; i < f->n; i++)
             V(f)[i] = number(0);
@@ -1251,7 +1281,7 @@ static Value nonfn_val(Node *n, Value *fr)      /* a, not a function */
 
 /* The functions of two numbers.  The operands may be other nodes (g), slots
  * for numbers (s) or constants (k); or any nodes (v), then both are evaluated
- * before their kinds are looked at (5.3). */
+ * before their kinds are looked at (5.3, 6.9). */
 #define BINARY(op, E) \
 static double op##_gg(Node *n, Value *fr) \
     { double x = NUM(n->a), y = NUM(n->b); return E; } \
@@ -1334,12 +1364,15 @@ static double length_num(Node *n, Value *fr)    /* 7.4 */
 }
 
 /*
- * find(n) is the element of the array in a slot with the indices in the list
- * (5.6); no reference is added, as the slot holds the array meanwhile.
+ * find(n) is an element of the array in a slot, or of the one that node a
+ * finds, with the indices in the list (5.6).  No reference is added, as the
+ * slot holds the array meanwhile.
  */
+static Value find_kept(Node *n, Value *fr);
+
 static Value find(Node *n, Value *fr)
 {
-    Value v = fr[n->slot];
+    Value v = n->a == NULL ? fr[n->slot] : find_kept(n->a, fr);
     double x;
     size_t i;
 
@@ -1348,6 +1381,191 @@ static Value find(Node *n, Value *fr)
         v = element(v.o, index_in(v.o, x));
     }
     return v;
+}
+
+/*
+ * find_kept(n) is find(n) where nothing changes during a loop.
+ */
+static Value find_kept(Node *n, Value *fr)
+{
+    Cell *c = CELL(n);
+    Value v;
+
+    if (c->hi) {
+        v.o = (Obj *)c->o;
+        v.d = c->d;
+        return v;
+    }
+    v = find(n, fr);
+    c->o = v.o;
+    c->d = v.d;
+    c->hi = 1;
+    return v;
+}
+
+static Value kept_val(Node *n, Value *fr)
+{
+    Value v = find_kept(n, fr);
+
+    retain(v.o);
+    return v;
+}
+
+static double kept_num(Node *n, Value *fr)
+{
+    Value v = find_kept(n, fr);
+
+    if (v.o != NULL)
+        fail(KIND);
+    return v.d;
+}
+
+static double memo_num(Node *n, Value *fr)      /* a, the same in a loop */
+{
+    Cell *c = CELL(n);
+
+    if (!c->hi) {
+        c->d = NUM(n->a);
+        c->hi = 1;
+    }
+    return c->d;
+}
+
+/*
+ * affine(n, a, b) sets a and b so that the number n is a * i + b, i being the
+ * variable of the innermost loop; gives 0 if that is not so, or if something
+ * on the way there might be rounded.
+ */
+static int affine(Node *n, Value *fr, int var, int64_t *a, int64_t *b)
+{
+    int64_t c, d;
+    double x;
+
+    if (n->op == 0 || (n->dep & n->loop) == 0) {
+        if (n->num == slot_num && n->slot == var) {
+            *a = 1;
+            *b = 0;
+            return 1;
+        }
+        x = NUM(n);
+        if (!(x > -1e9 && x < 1e9) || x != floor_of(x))
+            return 0;
+        *a = 0;
+        *b = (int64_t)x;
+        return 1;
+    }
+    if (!affine(n->a, fr, var, a, b) || !affine(n->b, fr, var, &c, &d))
+        return 0;
+    if (n->op == P_ADD) {
+        *a += c;
+        *b += d;
+    } else if (n->op == P_SUB) {
+        *a -= c;
+        *b -= d;
+    } else {                    /* of a product one factor is constant */
+        if (*a == 0) {
+            *a = *b * c;
+            *b *= d;
+        } else {
+            *a *= d;
+            *b *= d;
+        }
+    }
+    return *a > -1000000 && *a < 1000000 && *b > -1000000000 &&
+           *b < 1000000000;
+}
+
+/*
+ * quotient(x, y) is x / y rounded up, or 0 if that is negative.
+ */
+static int64_t quotient(int64_t x, int64_t y)
+{
+    return x <= 0 ? 0 : y == 1 ? x : (x + y - 1) / y;
+}
+
+/*
+ * learn(n, k, o) is the element of the array o with the first index of n, at
+ * turn k of the innermost loop.  If the index is affine the cell of n is
+ * filled: from the length of o follows for which turns the index is right.
+ */
+static Value learn(Node *n, Value *fr, int64_t k, const Obj *o)
+{
+    Cell *c = CELL(n);
+    int64_t a, b, len, lo = 0, hi = (int64_t)1 << 31;
+    double x;
+
+    if (!affine(n->list[0], fr, n->slot2, &a, &b) || k >= hi ||
+            o == NULL || o->kind == FUNC || o->n > (size_t)hi) {
+        x = NUM(n->list[0]);
+        return element(o, index_in(o, x));
+    }
+    len = (int64_t)o->n;
+    if (a * k + b < 0 || a * k + b >= len)
+        fail(RANGE);
+    if (a > 0) {
+        lo = quotient(-b, a);
+        hi = quotient(len - b, a);
+    } else if (a < 0) {
+        lo = quotient(b - len + 1, -a);
+        hi = quotient(b + 1, -a);
+    }                           /* else the index is the same for all */
+    c->o = o;
+    c->a = a;
+    c->b = b;
+    c->lo = lo;
+    c->hi = hi;
+    return element(o, (size_t)(a * k + b));
+}
+
+/*
+ * find_affine(n) is find(n) where the first index in the list goes up or down
+ * evenly with the variable of the innermost loop, in slot2.
+ */
+static Value find_affine(Node *n, Value *fr)
+{
+    Cell *c = CELL(n);
+    Value v;
+    double x;
+    size_t i;
+    int64_t k = (int64_t)fr[n->slot2].d;
+
+    if (k >= c->lo && k < c->hi)
+        v = element(c->o, (size_t)(c->a * k + c->b));
+    else {
+        v = n->a == NULL ? fr[n->slot] : find_kept(n->a, fr);
+        v = learn(n, fr, k, v.o);
+    }
+    for (i = 1; i < n->n; i++) {
+        x = NUM(n->list[i]);
+        v = element(v.o, index_in(v.o, x));
+    }
+    return v;
+}
+
+static Value affine_val(Node *n, Value *fr)
+{
+    Value v = find_affine(n, fr);
+
+    retain(v.o);
+    return v;
+}
+
+static double affine_num(Node *n, Value *fr)
+{
+    Cell *c = CELL(n);
+    int64_t k = (int64_t)fr[n->slot2].d;
+    Value v;
+
+    if (k >= c->lo && k < c->hi) {
+        if (c->o->kind == NUMS)
+            return D(c->o)[c->a * k + c->b];
+        if (c->o->kind == BITS)
+            return element(c->o, (size_t)(c->a * k + c->b)).d;
+    }
+    v = find_affine(n, fr);
+    if (v.o != NULL)
+        fail(KIND);
+    return v.d;
 }
 
 static Value at_val(Node *n, Value *fr)
@@ -1379,7 +1597,7 @@ static Value list_val(Node *n, Value *fr)       /* 5.7 */
     return object(m.o);
 }
 
-/* Loops (7.1 to 7.3): n is a, the start b, the value for each i is c; i is in
+/* Loops (7.1, 7.2, 7.3): n is a, the start b, the value for each i is c; i is in
  * slot2, the state in slot.  If the function is known only now, it is in slot
  * k, else k is negative. */
 
@@ -1391,9 +1609,20 @@ static double times(Node *n, Value *fr, Value v, Value s)
 {
     if (v.o != NULL || is_func(s) || (n->k >= 0 && !is_func(fr[(int)n->k])))
         fail(KIND);
-    if (!(v.d >= 0 && v.d <= MAXNUMBER) || v.d != floor_of(v.d))
+    if (!(v.d >= 0 && v.d <= MAXNUMBER) || v.d != (double)(int64_t)v.d)
         fail(RANGE);
     return v.d;
+}
+
+/*
+ * begin(n) makes the cells invalid that are good for one run of the loop n.
+ */
+static void begin(Node *n, Value *fr)
+{
+    Node *m;
+
+    for (m = n->cells; m != NULL; m = m->next_cell)
+        CELL(m)->lo = CELL(m)->hi = 0;
 }
 
 static Value array_val(Node *n, Value *fr)
@@ -1402,6 +1631,7 @@ static Value array_val(Node *n, Value *fr)
     Node *body = n->c;
     Maker m;
 
+    begin(n, fr);
     start(&m, (size_t)end);
     if (body->type == NUMBERS)
         for (i = 0; i < end; i++) {
@@ -1425,11 +1655,137 @@ static double foldn_num(Node *n, Value *fr)     /* all states are numbers */
     Node *body = n->c;
 
     end = times(n, fr, v, number(0));
+    begin(n, fr);
     for (i = 0; i < end; i++) {
         TICK(body->cost);
         fr[n->slot].d = s;
         fr[n->slot2].d = i;
         s = NUM(body);
+    }
+    return s;
+}
+
+/* What is multiplied in a sum: elements p[a * i + b] of numbers, or elements
+ * j of the arrays p[a * i + b]. */
+typedef struct {
+    const Obj *o;
+    int64_t a, b, j;
+} Factor;
+
+/*
+ * factor(n, f, end) gives 1 if what the node n finds from now on is known, up
+ * to a number of the loop to which *end may be reduced.
+ */
+static int factor(Node *n, Value *fr, Factor *f, int64_t *end)
+{
+    Cell *c = CELL(n);
+    double x;
+
+    if (c->hi == 0)
+        return 0;
+    f->o = c->o;
+    f->a = c->a;
+    f->b = c->b;
+    f->j = -1;
+    if (c->hi < *end)
+        *end = c->hi;
+    if (n->n == 1)
+        return c->o->kind == NUMS;
+    x = NUM(n->list[1]);
+    if (c->o->kind != ROWS || !(x >= 0 && x < 1e9) || x != floor_of(x))
+        return 0;
+    f->j = (int64_t)x;
+    return 1;
+}
+
+/*
+ * dot_num(n) is foldn_num(n) for a state to which products are added.  The
+ * first one and what is not as usual is left to the nodes.
+ */
+static double dot_num(Node *n, Value *fr)
+{
+    Value u, v = VAL(n->a);
+    double end, s = NUM(n->b);
+    const double *p, *q;
+    const Obj *o;
+    Factor f, g, h;
+    int64_t i, stop;
+
+    end = times(n, fr, v, number(0));
+    begin(n, fr);
+    for (i = 0; (double)i < end; ) {
+        TICK(n->c->cost);
+        fr[n->slot].d = s;
+        fr[n->slot2].d = (double)i;
+        u = find_affine(n->list[0], fr);
+        v = find_affine(n->list[1], fr);
+        if (u.o != NULL || v.o != NULL)
+            fail(KIND);
+        s = s + u.d * v.d;
+        i++;
+        stop = end - (double)i > 100000 ? i + 100000 : (int64_t)end;
+        if (i == stop || !factor(n->list[0], fr, &f, &stop) ||
+                !factor(n->list[1], fr, &g, &stop) || (f.j >= 0 && g.j >= 0))
+            continue;
+        TICK(stop - i);
+        if (f.j >= 0) {
+            h = f;
+            f = g;
+            g = h;
+        }
+        p = D(f.o);
+        if (g.j < 0)
+            for (q = D(g.o); i < stop; i++)
+                s = s + p[f.a * i + f.b] * q[g.a * i + g.b];
+        else
+            for (; i < stop; i++) {
+                o = P(g.o)[g.a * i + g.b];
+                if (o->kind != NUMS || (uint64_t)g.j >= o->n)
+                    break;
+                s = s + p[f.a * i + f.b] * D(o)[g.j];
+            }
+    }
+    return s;
+}
+
+/*
+ * horner_num(n) is foldn_num(n) for a state s that becomes s * c + e, where c
+ * does not change and e is an element found with an affine index.
+ */
+static double horner_num(Node *n, Value *fr)
+{
+    Value v = VAL(n->a);
+    double end, s = NUM(n->b), x = NUM(n->list[1]);
+    Cell *c = CELL(n->list[0]);
+    const double *p;
+    const unsigned char *bits;
+    int64_t i, j, stop;
+
+    end = times(n, fr, v, number(0));
+    begin(n, fr);
+    for (i = 0; (double)i < end; ) {
+        TICK(n->c->cost);
+        fr[n->slot2].d = (double)i;
+        v = find_affine(n->list[0], fr);
+        if (v.o != NULL)
+            fail(KIND);
+        s = s * x + v.d;
+        i++;
+        stop = end - (double)i > 100000 ? i + 100000 : (int64_t)end;
+        if (stop > c->hi)
+            stop = c->hi;
+        if (i >= stop)
+            continue;
+        TICK(stop - i);
+        j = c->a * i + c->b;
+        if (c->o->kind == NUMS)
+            for (p = D(c->o); i < stop; i++, j += c->a)
+                s = s * x + p[j];
+        else if (c->o->kind == BITS)
+            for (bits = c->o->u.bits, j += c->o->shift; i < stop; i++) {
+                s = s * x + (bits[j >> 3] >> (7 - (j & 7)) & 1);
+                j += c->a;
+            }
     }
     return s;
 }
@@ -1440,6 +1796,7 @@ static Value foldo_val(Node *n, Value *fr)
     double i, end;
 
     end = times(n, fr, v, s);
+    begin(n, fr);
     assign(fr + n->slot, s);
     for (i = 0; i < end; i++) {
         TICK(n->c->cost);
@@ -1458,6 +1815,7 @@ static Value scan_val(Node *n, Value *fr)
     Maker m;
 
     end = times(n, fr, v, s);
+    begin(n, fr);
     assign(fr + n->slot, s);
     start(&m, (size_t)end);
     for (i = 0; i < end; i++) {
@@ -1562,6 +1920,9 @@ static struct {                 /* of what is being compiled */
     int inlined, level;         /* nesting of functions, of the compiler */
     int retries;
     long loop;                  /* nesting of loops */
+    struct { int var; Node *cells; } loops[63];
+    size_t cells;
+    Node *celled;               /* all nodes with cells */
     Value *consts;
     size_t nconsts, room;
 } C;
@@ -1862,10 +2223,14 @@ static Node *arithmetic(int op, Node *a, Node *b)
     Node *n = new_node(NUMBERS, a, b, NULL);
     int i, form[2];
 
+    n->truth = op == P_EQUAL || op == P_LESS;
     if (op == P_EQUAL && (a->type != NUMBERS || b->type != NUMBERS))
         return of_num(n, equal_num);
+    if (C.loop < 63 && (op == P_ADD || op == P_SUB || op == P_MUL)) {
+        n->op = (unsigned char)op;
+        n->loop = LOOP_BIT(C.loop);
+    }
     n->safe = a->safe && b->safe && op != P_ROUND && n->height < 4;
-    n->truth = op == P_EQUAL || op == P_LESS;
     if (a->type != NUMBERS && !b->safe)
         i = 9;
     else {
@@ -1882,6 +2247,154 @@ static Node *arithmetic(int op, Node *a, Node *b)
 }
 
 /*
+ * innermost(dep) is the innermost of some loops, 0 if there are none.
+ */
+static long innermost(uint64_t dep)
+{
+    long l = 0;
+
+    while (dep >>= 1)
+        l++;
+    return l;
+}
+
+/*
+ * with_cell(n, l) gives n a cell that is good during the loop nested l deep.
+ */
+static void with_cell(Node *n, long l)
+{
+    n->cell = C.cells++;
+    n->next = C.celled;
+    C.celled = n;
+    n->next_cell = C.loops[l].cells;
+    C.loops[l].cells = n;
+}
+
+/*
+ * remembered(n) is n, but evaluated only once in the loops that it does not
+ * depend on, if that is worth while.
+ */
+static Node *remembered(Node *n)
+{
+    long l = innermost(n->dep) + 1;
+    Node *m;
+
+    if (C.loop >= 63 || l > C.loop || n->type != NUMBERS || n->cost < 8 ||
+            n->num == memo_num)
+        return n;
+    m = of_num(new_node(NUMBERS, n, NULL, NULL), memo_num);
+    m->cost = 1;
+    with_cell(m, l);
+    return m;
+}
+
+/*
+ * is_affine(n) says whether an index could be a * i + b, where i is the
+ * variable of the innermost loop.
+ */
+static int is_affine(const Node *n)
+{
+    uint64_t bit = LOOP_BIT(C.loop);
+
+    if ((n->dep & bit) == 0)
+        return 1;
+    if (n->num == slot_num)
+        return n->slot == C.loops[C.loop].var;
+    return n->op != 0 && n->loop == bit && is_affine(n->a) &&
+        is_affine(n->b) && (n->a->type == NUMBERS || n->b->safe) &&
+        (n->op != P_MUL || (n->a->dep & bit) == 0 || (n->b->dep & bit) == 0);
+}
+
+/*
+ * lookup(base, list, n) is a node for the element of a slot with n indices.
+ * Leading indices that do not change in a loop get a node of their own.
+ */
+static Node *lookup(Node *base, Node **list, size_t n)
+{
+    Node *m, *from = NULL;
+    uint64_t dep = base->dep;
+    size_t i = 0, k;
+    long l;
+
+    for (k = 0; ; k++) {
+        l = innermost(dep);
+        if (C.loop < 63 && l < C.loop && k > i &&
+                (k == n || innermost(list[k]->dep) > l)) {
+            m = new_node(ELEMENTS, from, NULL, NULL);
+            of_both(m, kept_val, kept_num);
+            m->slot = base->slot;
+            with_list(m, list + i, k - i);
+            m->dep = dep;
+            with_cell(m, l + 1);
+            from = m;
+            i = k;
+        }
+        if (k == n)
+            break;
+        dep |= list[k]->dep;
+    }
+    if (i == n)
+        return from;
+    m = new_node(ELEMENTS, from, NULL, NULL);
+    of_both(m, at_val, at_num);
+    m->slot = base->slot;
+    with_list(m, list + i, n - i);
+    m->dep = dep;
+    if (C.loop > 0 && C.loop < 63 && (list[i]->dep & LOOP_BIT(C.loop)) &&
+            !((from != NULL ? from->dep : base->dep) & LOOP_BIT(C.loop)) &&
+            is_affine(list[i])) {
+        of_both(m, affine_val, affine_num);
+        m->slot2 = C.loops[C.loop].var;
+        with_cell(m, C.loop);
+    }
+    return m;
+}
+
+/*
+ * is_sum(n, factor) says whether n adds to a state, a number, the product of
+ * two elements found with affine indices, which are the factors.
+ */
+static int is_sum(Node *n, Node **factor)
+{
+    Node *s = n->c->a, *p = n->c->b, *f;
+    int i;
+
+    if (n->c->op != P_ADD)
+        return 0;
+    if (p->num == slot_num) {
+        p = s;
+        s = n->c->b;
+    }
+    if (s->num != slot_num || s->slot != n->slot || p->op != P_MUL)
+        return 0;
+    for (i = 0; i < 2; i++) {
+        factor[i] = f = i == 0 ? p->a : p->b;
+        if (f->num != affine_num || f->slot2 != n->slot2 || f->n > 2 ||
+                (f->n == 2 && (f->list[1]->dep & p->loop)))
+            return 0;
+    }
+    return 1;
+}
+
+/*
+ * is_horner(n, part) says whether n makes its state s, a number, s * c + e as
+ * in horner_num(); the parts are e and c.
+ */
+static int is_horner(Node *n, Node **part)
+{
+    Node *p = n->c->a, *e = n->c->b;
+
+    if (n->c->op != P_ADD || p->op != P_MUL || p->a->num != slot_num ||
+            p->a->slot != n->slot || (p->b->dep & p->loop) ||
+            (p->b->num != slot_num && p->b->num != const_num) ||
+            e->num != affine_num || e->slot2 != n->slot2 || e->n != 1)
+        return 0;
+    part[0] = e;
+    part[1] = p->b;
+    return 1;
+}
+
+/*
  * loop(p, args) is a node for array, fold or scan.  The function is static
  * without anything to set, or a slot.
  */
@@ -1892,12 +2405,17 @@ static Node *loop(int p, const Known *args)
     int type = start == NULL || p == P_SCAN || C.retries > MAXRETRY ? ELEMENTS :
                start->type, top = C.top, k = 0;
     int slot[2];
+    Node **list, *cells;
 
     for (;;) {
         C.top = top;
         C.loop++;
         slot[0] = start == NULL ? 0 : new_slot();
         slot[1] = new_slot();
+        if (C.loop < 63) {
+            C.loops[C.loop].var = slot[1];
+            C.loops[C.loop].cells = NULL;
+        }
         if (start != NULL)
             a[k++] = known(slot_node(slot[0], type == NUMBERS ? NUMBERS :
                                      ELEMENTS, LOOP_BIT(C.loop)));
@@ -1906,6 +2424,7 @@ static Node *loop(int p, const Known *args)
             body = raise(KIND);         /* never reached */
         else
             r = apply_known(f, a, (size_t)k), body = element_of(r);
+        cells = C.loop < 63 ? C.loops[C.loop].cells : NULL;
         C.loop--;
         C.top = top;
         k = 0;
@@ -1920,7 +2439,8 @@ static Node *loop(int p, const Known *args)
         n->dep &= ~LOOP_BIT(C.loop + 1);
     if (f.fn == NULL)
         n->dep |= f.node->dep;
-    n->cost -= body->cost;
+    n->cells = cells;
+    n->cost += 8 - body->cost;
     n->slot = slot[0];
     n->slot2 = slot[1];
     n->k = f.fn == NULL ? f.node->slot : -1;
@@ -1930,7 +2450,18 @@ static Node *loop(int p, const Known *args)
         return of_val(n, array_val);
     if (p == P_SCAN)
         return of_val(n, scan_val);
-    return type == NUMBERS ? of_num(n, foldn_num) : of_val(n, foldo_val);
+    if (type != NUMBERS)
+        return of_val(n, foldo_val);
+    list = arena_get(&nodes, 2 * sizeof(Node *));
+    if (body->op != 0 && is_sum(n, list)) {
+        n->list = list;
+        return of_num(n, dot_num);
+    }
+    if (body->op != 0 && is_horner(n, list)) {
+        n->list = list;
+        return of_num(n, horner_num);
+    }
+    return of_num(n, foldn_num);
 }
 
 /*
@@ -2175,10 +2706,7 @@ static Known comp(Term *t, Bind *env)
         if (n->type == NUMBERS)
             k = known(seq(n, seq(list[0], raise(KIND))));
         else {
-            m = of_both(new_node(ELEMENTS, NULL, NULL, NULL), at_val, at_num);
-            m->slot = slot;
-            with_list(m, list, t->n - 1);
-            m->dep |= is_trivial(n) ? n->dep : n->dep | LOOP_BIT(C.loop);
+            m = lookup(is_trivial(n) ? n : bound_slot(slot, n), list, t->n - 1);
             k = known(is_trivial(n) ? m : let(slot, n, m));
         }
         C.top = top;
@@ -2200,6 +2728,8 @@ static Known comp(Term *t, Bind *env)
         o->shift = t->shift;
         k = known_value(object(o));
     }
+    if (k.fn == NULL && C.loop > 0)
+        k.node = remembered(k.node);
     C.level--;
     return k;
 }
@@ -2213,6 +2743,7 @@ static Code *compile(Term *t, int fun)
     Code *c = arena_get(&nodes, sizeof(Code));
     Bind *env = NULL;
     Known k, args[3];
+    Node *n;
     size_t i;
 
     memset(c, 0, sizeof(Code));
@@ -2221,8 +2752,12 @@ static Code *compile(Term *t, int fun)
     C.limit = fun ? NODES_CALL : NODES_TOP;
     if (C.limit > nodes_left)
         C.limit = nodes_left;
+    if ((size_t)C.limit > (memory - memory_used) / 2000)
+        C.limit = (long)((memory - memory_used) / 2000);
     C.inlined = C.level = C.retries = 0;
     C.loop = 0;
+    C.cells = 0;
+    C.celled = NULL;
     C.consts = NULL;
     C.nconsts = C.room = 0;
     if (!fun)
@@ -2242,6 +2777,9 @@ static Code *compile(Term *t, int fun)
     c->body = value_of(k);
     nodes_left -= C.made;
     c->slots = (size_t)C.max;
+    c->cells = C.cells;
+    for (n = C.celled; n != NULL; n = n->next)
+        n->cell = c->slots * sizeof(Value) + n->cell * sizeof(Cell);
     c->consts = C.consts;
     c->nconsts = C.nconsts;
     c->fn = fun ? t : NULL;

@@ -15,7 +15,20 @@ import numpy.typing as npt
 
 from isagoge.spec.errors import MessageError
 from isagoge.spec.primitives import arity_of
-from isagoge.spec.terms import Apply, At, Block, Define, Fn, If, Listing, Name, Num, Statement, Term, free_names
+from isagoge.spec.terms import (
+    Apply,
+    At,
+    Block,
+    Define,
+    Fn,
+    If,
+    Listing,
+    Name,
+    Num,
+    Statement,
+    Term,
+    free_names,
+)
 
 from . import vectors
 from .program import Program
@@ -144,10 +157,13 @@ class Evaluator:
                 return self._evaluate(body, {**scope, **dict(zip(params, values, strict=True))})
             case Apply(head, args):
                 function = self._evaluate(head, scope)
-                values = [self._evaluate(arg, scope) for arg in args]
                 # SPEC.md 5.4: only defined names, primitives and functions written in place may receive functions.
-                if not isinstance(head, Fn) and not (isinstance(head, Name) and head.name not in scope):
-                    values = list(map(_data, values))
+                free = isinstance(head, Fn) or (isinstance(head, Name) and head.name not in scope)
+                takes = function.arity if free and isinstance(function, Function) else 0
+                values = []
+                for i, arg in enumerate(args):
+                    value = self._evaluate(arg, scope)
+                    values.append(value if i < takes else _data(value))
                 return self.apply(function, values)
             case At(array, indices):
                 found = _data(self._evaluate(array, scope))
@@ -183,7 +199,7 @@ class Evaluator:
                 result = self._loops[function.primitive](*given)
             if not rest:
                 return result
-            function, args = result, list(map(_data, rest))
+            function, args = result, rest
 
     def _choose(self, test: Number, then: Term, other: Term, scope: Mapping[str, Value]) -> Value:
         mask = self._mask

@@ -13,16 +13,21 @@ from onnx.reference import ReferenceEvaluator
 from .lowering import Node
 
 ALWAYS = 4096
-"""Results of up to this many bytes are kept whatever the inputs are; larger ones only if the inputs are as large."""
+"""Results of up to this many bytes are kept whatever the inputs are; larger ones only if the inputs are as
+large.
+"""
 
-RANDOM = frozenset({"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"})
+RANDOM = frozenset(
+    {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Bernoulli", "Multinomial"}
+)
 
 
 def fold(node: Node, given: Sequence[npt.NDArray[Any] | None]) -> list[npt.NDArray[Any]] | None:
-    """Return a node's outputs, computed by ONNX's reference implementation, or None where it is better left in the model.
+    """Return a node's outputs, computed by ONNX's reference implementation, or None where it is better left
+    in the model.
 
-    ``given`` are the inputs, None for one that is left out. A result much larger than what it is made from is not kept:
-    the message says how to make it.
+    ``given`` are the inputs, None for one that is left out. A result much larger than what it is made from is
+    not kept: the message says how to make it.
 
     >>> node = Node("Range", "", "r", ["a", "b", "c"], ["d"], {}, 17)
     >>> fold(node, [np.int64(1), np.int64(7), np.int64(2)])
@@ -38,14 +43,19 @@ def fold(node: Node, given: Sequence[npt.NDArray[Any] | None]) -> list[npt.NDArr
     proto = helper.make_node(node.operator, names, node.outputs, **attributes)
     feeds = {name: np.asarray(array) for name, array in zip(names, given, strict=True) if array is not None}
     declared = [
-        helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape) for k, v in feeds.items()
+        helper.make_tensor_value_info(k, helper.np_dtype_to_tensor_dtype(v.dtype), v.shape)
+        for k, v in feeds.items()
     ]
-    wanted = [helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in node.outputs if name]
+    wanted = [
+        helper.make_tensor_value_info(name, TensorProto.UNDEFINED, None) for name in node.outputs if name
+    ]
     graph = helper.make_graph([proto], "one", declared, wanted)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", node.version)])
     try:
         results = ReferenceEvaluator(model).run(None, feeds)
-    except Exception:  # the reference implementation raises all sorts of things; the node then stays in the model
+    except (
+        Exception
+    ):  # the reference implementation raises all sorts of things; the node then stays in the model
         return None
     arrays = [np.asarray(result) for result in results]
     if any(array.nbytes > max(ALWAYS, size) or array.dtype.kind not in "fiub" for array in arrays):
@@ -54,7 +64,9 @@ def fold(node: Node, given: Sequence[npt.NDArray[Any] | None]) -> list[npt.NDArr
 
 
 def _large(node: Node, given: Sequence[npt.NDArray[Any] | None], limit: int) -> bool:
-    """Tell, before anything is computed, whether an operator that fills a shape given as data would fill a large one."""
+    """Tell, before anything is computed, whether an operator that fills a shape given as data would fill a
+    large one.
+    """
     at = {"ConstantOfShape": 0, "Expand": 1}.get(node.operator)
     shape = given[at] if at is not None and at < len(given) else None
     if shape is not None:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-import isagoge
 from isagoge.primer import linker
-from isagoge.spec.terms import Define, Statement, free_names
+from isagoge.spec.terms import Define, Fn, Name, Statement, free_names
 
 from .blocks import Block, blocks, model_definition
 from .document import write_document
@@ -26,6 +26,10 @@ from .message import Message, written_beside
 from .program import Program
 from .tensors import FORMATS, tensor_term
 from .checking import VectorWriter, random_inputs
+
+
+UNROUNDED = Define("f32", Fn(("x",), Name("x")))
+"""Put after the library, it makes all float32 tensors binary64: the outputs that rounding errors are measured against."""
 
 
 @dataclass(slots=True)
@@ -80,7 +84,9 @@ def _complete(
         if array.dtype != tensor.dtype:
             raise ValueError(f"input {name!r} is {array.dtype}, the model wants {tensor.dtype}")
         fixed = [length if isinstance(length, int) else None for length in tensor.shape]
-        if len(fixed) != array.ndim or any(n not in (None, m) for n, m in zip(fixed, array.shape, strict=False)):
+        if len(fixed) != array.ndim or any(
+            n not in (None, m) for n, m in zip(fixed, array.shape, strict=False)
+        ):
             raise ValueError(f"input {name!r} has shape {array.shape}, the model wants {tensor.shape}")
     missing = [tensor for tensor in program.inputs if tensor.name not in given]
     return {**random_inputs(missing, seed), **given} if missing else dict(given)
@@ -127,7 +133,7 @@ def generate(model: Path, out: Path, options: Options | None = None) -> dict[str
     written = message.write(out)
     source = model.read_bytes()
     sidecar = {
-        "isagoge": isagoge.__version__,
+        "isagoge": version("isagoge"),
         "message": written,
         **message.facts(),
         "model": {
@@ -192,14 +198,20 @@ def _vectors(
         return [np.asarray(y) for y in session.run(names, {k: v for k, v in inputs.items() if k in wanted})]
 
     between = [value for part in parts for value in part.gives]
-    writer = VectorWriter(message, program, Run(program, statements, keep=between), options.tolerance)
+    run = Run(program, statements, keep=between)
+    writer = VectorWriter(
+        message, program, run, lambda: Run(program, [*statements, UNROUNDED]), options.tolerance
+    )
     options.progress("computing the staged test vector")
     first = _complete(program, options.inputs, options.seed)
     staged, checks = writer.staged(first, original(first), parts)
     options.progress("computing the second test vector")
     if options.payload:
         second = _complete(program, options.payload, options.seed + 1)
-        called = ["payload" if tensor.name in options.payload else f"beside_{tensor.value}" for tensor in program.inputs]
+        called = [
+            "payload" if tensor.name in options.payload else f"beside_{tensor.value}"
+            for tensor in program.inputs
+        ]
         whole = writer.whole(second, original(second), called)
     elif options.inputs and not options.second:
         whole = writer.again(staged)

@@ -13,7 +13,7 @@ import onnx
 import onnx.checker
 import onnx.defs
 import onnx.inliner
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto
 from onnx.external_data_helper import ExternalDataInfo, uses_external_data
 from onnx.helper import get_attribute_value, tensor_dtype_to_np_dtype
@@ -27,7 +27,9 @@ OLDEST = 7
 """The first version of the standard operators that is read."""
 
 KEPT = 1024
-"""Weights of more bytes are taken out of the model before functions are expanded, so that they are not copied."""
+"""Weights of more bytes are taken out of the model before functions are expanded, so that they are not
+copied.
+"""
 
 
 class ModelError(Exception):
@@ -47,7 +49,8 @@ class Declared:
 class Graph:
     """A model, or the branch of a node: nodes in an order in which each uses only what stands before it.
 
-    ``constants`` holds the weights by name. In the graph of a branch, nodes may also use names of the graph around it.
+    ``constants`` holds the weights by name. In the graph of a branch, nodes may also use names of the graph
+    around it.
     """
 
     inputs: list[Declared]
@@ -82,7 +85,8 @@ def load(path: str | Path) -> Graph:
 
 
 def from_proto(model: ModelProto, folder: Path = Path()) -> Graph:
-    """Return the graph of a model; ``folder`` is where its external data lies. The model is emptied on the way.
+    """Return the graph of a model; ``folder`` is where its external data lies. The model is emptied on the
+    way.
 
     Raises:
         ModelError: as in ``load``.
@@ -94,7 +98,7 @@ def from_proto(model: ModelProto, folder: Path = Path()) -> Graph:
     >>> [(n.operator, n.inputs, n.version) for n in from_proto(model).nodes]
     [('Relu', ['x'], 17)]
     """
-    opset = {o.domain.removeprefix("ai.onnx") if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
+    opset = {"" if o.domain == "ai.onnx" else o.domain: o.version for o in model.opset_import}
     newest = onnx.defs.onnx_opset_version()
     if "" not in opset:
         raise ModelError("the model does not say which version of the standard operators it uses")
@@ -111,7 +115,9 @@ def from_proto(model: ModelProto, folder: Path = Path()) -> Graph:
 
 
 def _take_weights(model: ModelProto, folder: Path) -> dict[str, npt.NDArray[Any]]:
-    """Move the weights out of a model and leave the large ones there as inputs only, so that types stay known."""
+    """Move the weights out of a model and leave the large ones there as inputs only, so that types stay
+    known.
+    """
     declared = {value.name for value in model.graph.input}
     weights: dict[str, npt.NDArray[Any]] = {}
     kept = []
@@ -145,7 +151,9 @@ def _array(tensor: TensorProto, folder: Path) -> npt.NDArray[Any]:
     try:
         flat = np.fromfile(file, dtype=dtype, count=count, offset=int(info.offset or 0))
     except OSError:
-        raise ModelError(f"the file {info.location}, which holds the weight {tensor.name}, is missing") from None
+        raise ModelError(
+            f"the file {info.location}, which holds the weight {tensor.name}, is missing"
+        ) from None
     if flat.size < count:
         raise ModelError(f"the file {info.location} ends before the weight {tensor.name} does")
     return flat.reshape(tuple(tensor.dims))
@@ -177,7 +185,9 @@ def _expand(model: ModelProto) -> ModelProto:
             if model.functions:
                 model = onnx.inliner.inline_local_functions(model)
             else:
-                model = onnx.inliner.inline_selected_functions(model, sorted(wanted), inline_schema_functions=True)
+                model = onnx.inliner.inline_selected_functions(
+                    model, sorted(wanted), inline_schema_functions=True
+                )
         except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:
             if not model.functions:
                 return model  # an operator without a handler stays, and lowering reports it by name
@@ -189,12 +199,14 @@ def _expand(model: ModelProto) -> ModelProto:
 def _defined(model: ModelProto, key: tuple[str, str]) -> bool:
     """Tell whether the standard defines an operator by a function, in the version that the model imports."""
     domain, name = key
-    version = next((o.version for o in model.opset_import if o.domain in (domain, f"ai.onnx{domain}")), 0)
+    domains = ("", "ai.onnx") if not domain else (domain,)
+    version = next((o.version for o in model.opset_import if o.domain in domains), 0)
     try:
         schema = onnx.defs.get_schema(name, version, domain)
     except onnx.defs.SchemaError:
         return False
-    return bool(schema.has_function or schema.has_context_dependent_function)
+    # The stubs of the onnx package do not know these two.
+    return bool(schema.has_function or schema.has_context_dependent_function)  # type: ignore[attr-defined]
 
 
 def _graph(proto: GraphProto, opset: dict[str, int], folder: Path) -> Graph:
@@ -236,7 +248,9 @@ def _node(proto: NodeProto, at: int, opset: dict[str, int], folder: Path) -> Nod
 def _attribute(proto: AttributeProto, node: str, opset: dict[str, int], folder: Path) -> Any:
     """Return an attribute's value: text for strings, an array for a tensor, a ``Graph`` for a graph."""
     if proto.ref_attr_name:
-        raise ModelError(f"node {node}: attribute {proto.name} refers to a function's attribute outside of a function")
+        raise ModelError(
+            f"node {node}: attribute {proto.name} refers to a function's attribute outside of a function"
+        )
     value = get_attribute_value(proto)
     match proto.type:
         case AttributeProto.STRING:

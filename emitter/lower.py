@@ -1,47 +1,40 @@
 """Lowering: from a graph of ONNX nodes to a program of terms over the library.
 
-The graph is walked once, from inputs to outputs, with what is known of each value: its dtype, its shape as far as it can be
-known, its elements if they are constant. What can be settled is settled on the way: constants are folded, choices between
-branches decided, values that are equal shared. What no output needs is dropped at the end.
+The graph is walked once, from inputs to outputs, with what is known of each value: its dtype, its shape as
+far as it can be known, its elements if they are constant. What can be settled is settled on the way:
+constants are folded, choices between branches decided, values that are equal shared. What no output needs is
+dropped at the end.
 """
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isagoge.spec.terms import Apply, At, Block, Fn, If, Listing, Name, Num, Term, apply, children, free_names, let
+from isagoge.spec.terms import At, If, Listing, Name, Num, Term, apply, free_names, let
 
 from .fold_constants import fold
 from .graph import Graph
 from .lowering import HANDLERS, Fact, Node, Output, Unsupported
+from .naming import Names, inline
 from .operators.common import at
-from .program import Program, Shape, Step, Tensor
+from .program import Program, Shape, Tensor
 from .shapes import follow
-from .tensors import SMALL, number_term, tensor_term
-
-INLINE = 12
-"""Terms of up to this many parts that stand for lengths are not named but written where they are used."""
+from .tensors import number_term
 
 _ERROR = At(Listing(()), (Num(0),))
 """A term that has no value: the element of an empty array."""
 
-_CHEAP = frozenset({"length", "+", "-", "×", "÷", "floor", "trunc", "=", "<", "max", "min", "take", "wrap", "quotient"})
-"""Functions that cost next to nothing."""
-
-LARGEST = 2**16
-"""Integers of a larger magnitude are not written out one by one but stored as a weight."""
-
 
 class UnsupportedOperators(Exception):
-    """Nodes that cannot be said yet; ``nodes`` holds the operator, the node's name and the reason for each."""
+    """Nodes that cannot be said yet; ``nodes`` holds the operator, the node's name and the reason for
+    each.
+    """
 
     def __init__(self, nodes: Sequence[tuple[str, str, str]]) -> None:
         """Make the message: one line that names every operator and node."""
@@ -54,7 +47,8 @@ def lower(graph: Graph) -> Program:
     """Return a graph as a program.
 
     Raises:
-        UnsupportedOperators: some nodes have no handler, or an option that its handler does not know. All are named.
+        UnsupportedOperators: some nodes have no handler, or an option that its handler does not know. All are
+            named.
 
     >>> from onnx import helper
     >>> from .graph import from_proto
@@ -69,14 +63,17 @@ def lower(graph: Graph) -> Program:
 
 
 class _Fork(Exception):
-    """A choice whose branches give tensors with different numbers of axes; it holds the name of the node's first output."""
+    """A choice whose branches give tensors with different numbers of axes; it holds the name of the node's
+    first output.
+    """
 
 
 def _lower(graph: Graph, taken: dict[str, int]) -> Program:
     """Lower a graph with some branches taken as given.
 
-    A message's tensors have fixed numbers of axes. Where a choice would change that, each branch is tried: if the rest of the
-    model makes sense after one of them only, that one is taken, and the other one becomes an error of the message.
+    A message's tensors have fixed numbers of axes. Where a choice would change that, each branch is tried: if
+    the rest of the model makes sense after one of them only, that one is taken, and the other one becomes an
+    error of the message.
     """
     try:
         return Lowering(graph, taken).program()
@@ -99,21 +96,17 @@ class Lowering:
     """The walk over a graph; it is the ``Context`` that handlers see."""
 
     def __init__(self, graph: Graph, taken: dict[str, int] | None = None) -> None:
-        """Prepare the inputs; ``taken`` says for some nodes If which branch to take. ``graph`` is not changed."""
+        """Prepare the inputs; ``taken`` says for some nodes If which branch to take. ``graph`` is not
+        changed.
+        """
         self._taken = taken or {}
         self.graph = graph
         self.facts: dict[str, Fact] = {}
         self.weights: dict[str, npt.NDArray[Any]] = dict(graph.constants)
-        self.steps: list[Step] = []
-        self.scalars: list[Step] = []
-        self.constants: dict[str, npt.NDArray[Any]] = {}
+        self.names = Names()
         self.failed: list[tuple[str, str, str]] = []
         self._lost: set[str] = set()
-        self._shared: dict[Term, str] = {}
-        self._numbers: dict[Term, str] = {}
-        self._digests: dict[tuple[str, Shape, bytes], Term] = {}
         self._lengths: dict[str, Term] = {}
-        self._identifiers: set[str] = set()
         self._fresh = itertools.count(1)
         self._node = Node("", "", "", [], [])
         self.inputs = [self._input(d.name, d.dtype, d.shape) for d in graph.inputs]
@@ -132,7 +125,9 @@ class Lowering:
         return self.facts[name]
 
     def length(self, fact: Fact, axis: int) -> Term:
-        """Return a term for the length of an axis: a number if it is known, else the cheapest way to find it."""
+        """Return a term for the length of an axis: a number if it is known, else the cheapest way to find
+        it.
+        """
         known = fact.shape[axis]
         if isinstance(known, int):
             return Num(known)
@@ -147,22 +142,7 @@ class Lowering:
 
     def constant(self, array: npt.NDArray[Any], name: str = "") -> Term:
         """Return a term for a constant tensor: written out if small, else a weight of the program."""
-        array = np.asarray(array)
-        if array.ndim == 0:
-            term = number_term(float(array))
-            simple = isinstance(term, Num) or array.dtype.kind in "iub"
-            return term if simple else self._scalar(term, array)
-        whole = array.dtype.kind in "iub" or bool(np.all(np.isfinite(array)) and np.all(array == np.floor(array)))
-        if whole and array.size <= SMALL and np.all(np.abs(array.astype(np.float64)) < LARGEST):
-            if 0 in array.shape[:-1] or not np.any(np.signbit(array) & (array == 0)):
-                return tensor_term(array.astype(np.int64))
-        digest = hashlib.sha256(np.ascontiguousarray(array).tobytes()).digest()
-        key = (array.dtype.str, array.shape, digest)
-        if key not in self._digests:
-            identifier = self._identifier("w_" + (name or f"{self._node.name}_constant"))
-            self.constants[identifier] = array
-            self._digests[key] = Name(identifier)
-        return self._digests[key]
+        return self.names.constant(array, name or f"{self._node.name}_constant")
 
     # The walk.
 
@@ -175,19 +155,23 @@ class Lowering:
         outputs = [self._output(d.name, d.shape) for d in self.graph.outputs]
         needed = {tensor.value for tensor in outputs}
         kept = []
-        for step in reversed(self.scalars + self.steps):
+        for step in reversed(self.names.scalars + self.names.steps):
             if step.value in needed:
                 kept.append(step)
                 needed.update(free_names(step.term))
-        constants = {name: array for name, array in self.constants.items() if name in needed}
+        constants = {name: array for name, array in self.names.constants.items() if name in needed}
         return Program(self.inputs, outputs, kept[::-1], constants, dict(self.graph.opset))
 
     def _input(self, name: str, dtype: np.dtype[Any] | None, shape: Shape | None) -> Tensor:
         if dtype is None or shape is None or dtype.kind not in "fiub":
-            what = "text or numbers of another kind" if dtype is not None and shape is not None else "no shape declared"
+            what = (
+                "text or numbers of another kind"
+                if dtype is not None and shape is not None
+                else "no shape declared"
+            )
             self.failed.append(("input", name, what))
             dtype, shape = np.dtype(np.float32), ()
-        identifier = self._identifier(f"x_{name}")
+        identifier = self.names.identifier(f"x_{name}")
         tensor = Tensor(name, identifier, dtype, shape)
         # A name that stands for two axes of one input says nothing: some exporters call all lengths the same.
         inside = tuple(n if isinstance(n, int) or (n and shape.count(n) == 1) else None for n in shape)
@@ -198,7 +182,7 @@ class Lowering:
         fact = self.fact(name)
         term = fact.term
         if not isinstance(term, Name):
-            term = Name(self._define(term, fact.dtype, fact.rank, f"v_{name}"))
+            term = self.names.define(term, f"v_{name}", name, "Output", fact.dtype, fact.rank)
         if declared is None or len(declared) != fact.rank:
             declared = (None,) * fact.rank
         pairs = zip(fact.shape, declared, strict=True)
@@ -252,7 +236,9 @@ class Lowering:
             raise Unsupported(f"the output {missing[0]} is not computed")
 
     def _bind(self, name: str, node: Node, output: Output) -> Fact:
-        """Return the fact of an output: a constant, another name for a value, a short term, or a step of its own."""
+        """Return the fact of an output: a constant, another name for a value, a short term, or a step of its
+        own.
+        """
         given = [self.fact(n) if n else None for n in node.inputs]
         partial = None
         if output.dtype.kind in "iub" and len(output.shape) <= 1:
@@ -261,7 +247,7 @@ class Lowering:
             array = np.array(partial, output.dtype).reshape(() if not output.shape else -1)
             return Fact(self.constant(array, name), array.dtype, array.shape, array)
         term = self._known(output, partial)
-        if not _inline(term, output):
+        if not inline(term, output):
             term = self._named(term, output.dtype, len(output.shape), f"v_{name}")
         alias = next((f for f in given if f is not None and f.term == term and f.dtype == output.dtype), None)
         if alias is not None and len(alias.shape) == len(output.shape):
@@ -296,37 +282,9 @@ class Lowering:
                     self._lengths[n] = self.length(fact, axis)
         return fact
 
-    # Names.
-
     def _named(self, term: Term, dtype: np.dtype[Any], rank: int, wish: str) -> Term:
-        if isinstance(term, Name | Num):
-            return term
-        if term not in self._shared:
-            self._shared[term] = self._define(term, dtype, rank, wish)
-        return Name(self._shared[term])
-
-    def _scalar(self, term: Term, array: npt.NDArray[Any]) -> Term:
-        """Name a number that is not a natural; such names come first, so that all steps and branches may use them."""
-        if term not in self._numbers:
-            self._numbers[term] = self._identifier("k_" + _spelling(array))
-            self.scalars.append(Step(self._numbers[term], term, "", "Constant", array.dtype, 0))
-        return Name(self._numbers[term])
-
-    def _define(self, term: Term, dtype: np.dtype[Any], rank: int, wish: str) -> str:
-        identifier = self._identifier(wish)
-        self.steps.append(Step(identifier, term, self._node.name, self._node.operator or "Constant", dtype, rank))
-        return identifier
-
-    def _identifier(self, wish: str) -> str:
-        """Return a new identifier, made from a name of the model, that no library name can be."""
-        plain = re.sub(r"[\W_]+", "_", wish, flags=re.ASCII)[:48].rstrip("_")
-        name = plain
-        for number in itertools.count(2):
-            if name not in self._identifiers:
-                break
-            name = f"{plain}_{number}"
-        self._identifiers.add(name)
-        return name
+        step = (self._node.name, self._node.operator or "Constant", dtype, rank)
+        return self.names.share(term, wish, *step)
 
     # Choices.
 
@@ -345,7 +303,9 @@ class Lowering:
                 if name not in self._lost:
                     fact = self.fact(name)
                     pair = (fact.term, _ERROR) if chosen == 0 else (_ERROR, fact.term)
-                    self.facts[name] = self._bind(name, node, Output(If(condition, *pair), fact.dtype, fact.shape))
+                    self.facts[name] = self._bind(
+                        name, node, Output(If(condition, *pair), fact.dtype, fact.shape)
+                    )
             return
         (then, first), (other, second) = (self._branch(branch, node) for branch in branches)
         if any(name in self._lost for name in node.outputs):
@@ -375,8 +335,7 @@ class Lowering:
 
     def _branch(self, branch: Graph, node: Node) -> tuple[Term, list[Fact]]:
         """Return a branch as one term, with its steps as local names, and the facts of its outputs."""
-        outer, shared, lengths = self.steps, dict(self._shared), dict(self._lengths)
-        self.steps = []
+        outer, lengths = self.names.enter(), dict(self._lengths)
         self.weights.update(branch.constants)
         for inner in branch.nodes:
             self._process(inner)
@@ -384,44 +343,14 @@ class Lowering:
         names = [declared.name for declared in branch.outputs]
         if any(name in self._lost for name in names):
             self._lost.update(node.outputs)
-            self.steps, self._shared, self._lengths = outer, shared, lengths
+            self.names.leave(outer)
+            self._lengths = lengths
             return Num(0), []
         facts = [self.fact(name) for name in names]
         term: Term = facts[0].term if len(facts) == 1 else Listing(tuple(fact.term for fact in facts))
-        for step in reversed(self.steps):
+        for step in reversed(self.names.steps):
             if step.value in set(free_names(term)):
                 term = let(step.value, step.term, term)
-        self.steps, self._shared, self._lengths = outer, shared, lengths
+        self.names.leave(outer)
+        self._lengths = lengths
         return term, facts
-
-
-def _inline(term: Term, output: Output) -> bool:
-    """Tell whether an output is a length, or a short list of lengths, that may as well be written where it is used."""
-    if output.dtype.kind not in "iub" or len(output.shape) > 1:
-        return False
-    if isinstance(term, Listing):
-        return len(term.items) <= SMALL and all(map(_short, term.items))
-    return not output.shape and _short(term)
-
-
-def _short(term: Term) -> bool:
-    return _size(term) <= INLINE and _CHEAP.issuperset(_heads(term))
-
-
-def _size(term: Term) -> int:
-    return 1 + sum(map(_size, children(term)))
-
-
-def _heads(term: Term) -> Iterator[str]:
-    """Yield the names of the functions that a term applies, and ``?`` for what is no plain application."""
-    match term:
-        case Apply(Name(name), _):
-            yield name
-        case Apply() | Fn() | If() | Block():
-            yield "?"
-    for child in children(term):
-        yield from _heads(child)
-
-
-def _spelling(array: npt.NDArray[Any]) -> str:
-    return f"{float(array):.6g}".replace("-", "minus_").replace("+", "").replace(".", "_")

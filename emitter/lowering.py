@@ -42,14 +42,18 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """What is known of a value while lowering: how to write it, its dtype and shape, its elements if constant."""
+    """What is known of a value while lowering: how to write it, its dtype and shape, its elements if
+    constant.
+    """
 
     term: Term
     dtype: np.dtype[Any]
     shape: Shape
     constant: npt.NDArray[Any] | None = None
     partial: tuple[int | str | None, ...] | None = None
-    """The elements of an integer tensor of rank 0 or 1, as lengths are known: in full, by name, or not at all."""
+    """The elements of an integer tensor of rank 0 or 1, as lengths are known: in full, by name, or not at
+    all.
+    """
 
     @property
     def rank(self) -> int:
@@ -76,7 +80,9 @@ class Context(Protocol):
         """Return what is known of a value by its ONNX name."""
 
     def length(self, fact: Fact, axis: int) -> Term:
-        """Return a term for the length of an axis: a number if it is known, else the cheapest way to find it."""
+        """Return a term for the length of an axis: a number if it is known, else the cheapest way to find
+        it.
+        """
 
     def step(self, term: Term, dtype: np.dtype[Any], rank: int) -> Term:
         """Name an intermediate value, used more than once, and return the term that stands for it."""

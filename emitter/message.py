@@ -35,6 +35,7 @@ class Message:
 
     >>> from isagoge.spec.terms import Claim, Num
     >>> message = Message(); message.section("primer", "Counting"); message.add(Claim(Num(1)), "One holds.")
+    0
     >>> message.facts()["sections"]
     [{'name': 'primer', 'first': 0, 'statements': 1, 'bits': 6}]
     """

@@ -1,7 +1,8 @@
 """Shapes while lowering: broadcasting, and what is known of the small integer tensors that hold lengths.
 
-A model computes many of its shapes: it takes the shape of a tensor, picks and joins lengths, and reshapes to the result. The
-elements of such tensors are followed here, one by one: a number, the name of a symbolic length, or None where nothing is known.
+A model computes many of its shapes: it takes the shape of a tensor, picks and joins lengths, and reshapes to
+the result. The elements of such tensors are followed here, one by one: a number, the name of a symbolic
+length, or None where nothing is known.
 """
 
 from __future__ import annotations
@@ -51,7 +52,12 @@ def elements(fact: Fact) -> Partial | None:
         return tuple(map(int, fact.constant.reshape(-1))) if fact.constant.size <= LONGEST else None
     if fact.dtype.kind in "iub" and fact.rank == 0:
         return (None,)
-    if fact.dtype.kind in "iub" and fact.rank == 1 and isinstance(fact.shape[0], int) and fact.shape[0] <= LONGEST:
+    if (
+        fact.dtype.kind in "iub"
+        and fact.rank == 1
+        and isinstance(fact.shape[0], int)
+        and fact.shape[0] <= LONGEST
+    ):
         return (None,) * fact.shape[0]
     return None
 
@@ -122,7 +128,7 @@ def _arithmetic(node: Node, given: Sequence[Fact | None]) -> Partial | None:
     if len(given) != 2 or given[0] is None or given[1] is None:
         return None
     a, b = elements(given[0]), elements(given[1])
-    if a is None or b is None or given[0].rank + given[1].rank == 0 and len(a) + len(b) != 2:
+    if a is None or b is None:
         return None
     if len(a) != len(b):
         a, b = (a * len(b) if len(a) == 1 else a), (b * len(a) if len(b) == 1 else b)
@@ -135,7 +141,14 @@ def _compute(operator: str, a: int | str | None, b: int | str | None) -> int | s
     if isinstance(a, int) and isinstance(b, int):
         if operator == "Div":
             return None if b == 0 else abs(a) // abs(b) * (1 if (a < 0) == (b < 0) else -1)
-        return {"Add": a + b, "Sub": a - b, "Mul": a * b, "Equal": int(a == b), "Max": max(a, b), "Min": min(a, b)}[operator]
+        return {
+            "Add": a + b,
+            "Sub": a - b,
+            "Mul": a * b,
+            "Equal": int(a == b),
+            "Max": max(a, b),
+            "Min": min(a, b),
+        }[operator]
     if b == {"Add": 0, "Sub": 0, "Mul": 1, "Div": 1}.get(operator, -1):
         return a
     if a == {"Add": 0, "Mul": 1}.get(operator, -1):
@@ -143,7 +156,9 @@ def _compute(operator: str, a: int | str | None, b: int | str | None) -> int | s
     if operator == "Mul" and 0 in (a, b):
         return 0
     # A length is never negative, which is how models ask whether a target length is to be kept.
-    if operator == "Equal" and any(isinstance(n, int) and n < 0 and isinstance(m, str) for n, m in ((a, b), (b, a))):
+    if operator == "Equal" and any(
+        isinstance(n, int) and n < 0 and isinstance(m, str) for n, m in ((a, b), (b, a))
+    ):
         return 0
     return None
 
@@ -186,7 +201,8 @@ _FOLLOW: dict[str, Follow] = {
 def follow(node: Node, given: Sequence[Fact | None], rank: int, length: int | str | None) -> Partial | None:
     """Return what is known of the elements of a node's output, an integer tensor of rank 0 or 1, else None.
 
-    ``given`` are the facts of the node's inputs, None for one that is left out; ``length`` is the output's only length.
+    ``given`` are the facts of the node's inputs, None for one that is left out; ``length`` is the output's
+    only length.
     """
     rule = _FOLLOW.get(node.operator)
     if rule is None or node.domain or rank > 1:

@@ -60,7 +60,9 @@ def _block(array: npt.NDArray[Any]) -> tuple[str, Block, tuple[Term, ...]]:
     whole = flat.astype(np.int64)
     most = int(max(whole.max(initial=0), -1 - whole.min(initial=0)))
     if most > 2**53:
-        raise ValueError("an integer tensor has elements beyond 2^53, which the numbers of a message do not hold exactly")
+        raise ValueError(
+            "an integer tensor has elements beyond 2^53, which the numbers of a message do not hold exactly"
+        )
     width = next(w for w in (8, 16, 32, 64) if most < 2 ** (w - 1))
     return "integers", Block(width * flat.size, whole.astype(f">i{width // 8}").tobytes()), (Num(width),)
 

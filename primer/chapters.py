@@ -68,7 +68,9 @@ def read_chapters(text: str, source: str) -> list[Chapter]:
             raise ValueError(f"{source}: a line `# Title` must come before the first statement")
         title, entries = chapters[-1]
         if not english:
-            raise ValueError(f"{source}, before line {sentence.line}: the first statement of {title!r} has no English")
+            raise ValueError(
+                f"{source}, before line {sentence.line}: the first statement of {title!r} has no English"
+            )
         entries.append(Entry(sentence.statement, english, title, source))
     return [Chapter(title, source, tuple(entries)) for title, entries in chapters]
 
@@ -77,7 +79,9 @@ def read_chapters(text: str, source: str) -> list[Chapter]:
 def load(folder: str) -> tuple[Chapter, ...]:
     """Return all chapters of ``lessons`` or ``library``, in the order of their file names."""
     directory = files(__package__) / folder
-    found = sorted((item for item in directory.iterdir() if item.name.endswith(".isa")), key=lambda item: item.name)
+    found = sorted(
+        (item for item in directory.iterdir() if item.name.endswith(".isa")), key=lambda item: item.name
+    )
     chapters = []
     for item in found:
         chapters += read_chapters(item.read_text(encoding="utf-8"), item.name)
@@ -95,7 +99,9 @@ def definition_groups(chapters: Iterable[Chapter]) -> list[tuple[Entry, ...]]:
             if isinstance(entry.statement, Define):
                 groups.append([entry])
             elif i == 0:
-                raise ValueError(f"{entry.source}: chapter {chapter.title!r} begins with a claim, not a definition")
+                raise ValueError(
+                    f"{entry.source}: chapter {chapter.title!r} begins with a claim, not a definition"
+                )
             else:
                 groups[-1].append(entry)
     for group in groups:

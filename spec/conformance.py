@@ -66,7 +66,7 @@ def examples(text: str | None = None) -> list[Example]:
                 bits, question = b"", encode(parse(left[1:] + "."))
             else:
                 bits = encode(parse(left))
-            verdicts = () if right == "end" else (right,) if question is not None else tuple(right.split())
+            verdicts = () if right == "none" else (right,) if question is not None else tuple(right.split())
             asked = None if question is None else question.hex()
             found.append(Example(fence[1], first + offset, left, bits.hex(), asked, verdicts))
     return found

@@ -182,14 +182,14 @@ class Machine:
                 return found
             case Apply(head, terms):
                 function = self.evaluate(head, scope)
-                args = [self.evaluate(arg, scope) for arg in terms]
-                if not isinstance(function, Function):
-                    raise MessageError("kind", "a function is wanted")
-                # Only a defined name, a primitive or a function written in place may receive functions (5.4).
-                defined = isinstance(head, Name) and head.name not in scope
-                if not (defined or isinstance(head, Fn)):
-                    for arg in args:
-                        data(arg)
+                # Only a defined name, a primitive or a function written in place may receive functions, and only
+                # among the arguments that it takes itself (5.4).
+                free = isinstance(head, Fn) or (isinstance(head, Name) and head.name not in scope)
+                takes = function.arity if free and isinstance(function, Function) else 0
+                args = []
+                for i, arg in enumerate(terms):
+                    value = self.evaluate(arg, scope)
+                    args.append(value if i < takes else data(value))
                 return self._apply(function, args)
         raise TypeError(f"{term!r} is no group")
 

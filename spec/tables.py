@@ -15,6 +15,7 @@ _SLOT = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def _rows(head: str, rows: list[str]) -> str:
+    rows = [row.replace("|x|", r"\|x\|") for row in rows]  # a bar inside a cell ends it
     return f"| {head} |\n|{'---|' * (head.count('|') + 1)}\n" + "".join(f"| {row} |\n" for row in rows)
 
 

@@ -19,7 +19,11 @@ from isagoge.spec.semantics import Machine, spell
 from isagoge.spec.terms import Claim, Define
 
 # Clauses 2 to 4 are about bits, and clause 8 about limits, which this evaluator does not have.
-EVALUATED = [e for e in examples() if e.clause in ("5", "6", "7") and not e.text.startswith("0b")]
+EVALUATED = [
+    e
+    for e in examples()
+    if e.clause in ("5", "6", "7") and not e.text.startswith("0b") and e.verdicts != ("function",)
+]
 
 
 def verdict(evaluator: Evaluator, statement: Define | Claim) -> str:
@@ -37,13 +41,7 @@ def verdict(evaluator: Evaluator, statement: Define | Claim) -> str:
 def test_examples_of_the_specification(example: Example) -> None:
     if example.question is not None:
         term = parse(example.text[1:] + ".")[0].term
-        try:
-            value = Evaluator([]).value(term)
-        except MessageError as error:
-            assert (error.name,) == example.verdicts
-        else:
-            assert not isinstance(value, Tensor | Ragged)
-            assert (spell(float(value)),) == example.verdicts
+        assert (written(Evaluator([]).value(term)),) == example.verdicts
         return
     statements = parse(example.text)
     evaluator = Evaluator(statements)

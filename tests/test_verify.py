@@ -182,6 +182,15 @@ def test_a_receiver_over_its_limit_holds_for_what_it_checked(
     )
 
 
+def test_a_receiver_that_refuses_leaves_the_message_untried(
+    made: Small, good: Receiver, tmp_path: Path
+) -> None:
+    program = "import sys; print('too little memory', file=sys.stderr); raise SystemExit(2)"
+    report = check(made, [good, pretender(tmp_path, "tiny", program)])
+    assert report.status == UNTRIED and report.receivers[1].refused
+    assert report.summary() == "receiver tiny could not carry out the call: too little memory"
+
+
 def test_giving_up_in_the_primer_does_not_hold(made: Small, good: Receiver, tmp_path: Path) -> None:
     report = check(made, [good, reciter(tmp_path, "weak", lines(["true", "over-limit"]), 1)])
     assert (

@@ -70,14 +70,14 @@ def deviations(
         )
         if progress:
             progress()
-        return report.fault or " ".join(_words(report)) or "end"
+        return report.fault or " ".join(_words(report)) or "none"
 
     with ThreadPoolExecutor(jobs or os.cpu_count() or 1) as pool:
         found = list(pool.map(one, examples))
     return [
         Deviation(receiver.name, example.clause, example.line, example.text, expected, got)
         for example, got in zip(examples, found, strict=True)
-        if got != (expected := " ".join(example.verdicts) or "end")
+        if got != (expected := " ".join(example.verdicts) or "none")
     ]
 
 

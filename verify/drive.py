@@ -68,7 +68,8 @@ class Report:
         seconds: how long it ran.
         status: its exit status, negative for a signal; None if it could not be started.
         stderr: what it wrote there, the first 64 KiB.
-        fault: in one line, how it broke clause 10; empty if it did not.
+        fault: in one line, how it broke clause 10, or why it could not be tried; empty if neither.
+        refused: it said itself that the call cannot be carried out, if a message does not fit its memory.
     """
 
     receiver: str
@@ -79,6 +80,7 @@ class Report:
     status: int | None = None
     stderr: str = ""
     fault: str = ""
+    refused: bool = False
 
     @property
     def failures(self) -> list[int]:
@@ -107,6 +109,7 @@ class _Reader:
         self.asked = asked
         self.most = most
         self.ended = False
+        self.lines = 0
 
     def line(self, line: bytes) -> tuple[int, str] | None:
         """Take in one line without its line feed; return the statement's number and verdict, None at the end.
@@ -114,6 +117,7 @@ class _Reader:
         Raises ``_Fault`` for a line that does not belong there.
         """
         report = self.report
+        self.lines += 1
         if self.ended:
             raise _Fault(f"wrote {_short(line)} after its last line")
         first, _, rest = line.partition(b" ")
@@ -331,6 +335,9 @@ def _verdict(report: Report, reader: _Reader, watch: _Watch, seconds: float) -> 
     words = f": {said[-1][:200]}" if said else ""
     if status < 0:
         return f"was ended by signal {-status} ({_signal_name(-status)}) after {_judged(report)}{words}"
+    if status == 2 and not reader.lines:
+        report.refused = True
+        return f"could not carry out the call{words}"
     if not reader.ended:
         how = report.fault or "ended without the line `end`"
         return f"{how}, exit status {status}, after {_judged(report)}{words}"

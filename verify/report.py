@@ -47,6 +47,7 @@ class Outcome:
         complete: every statement was judged and is defined or true.
         limited: it came as far as its limit allowed, past primer and library, and all that it judged holds.
         account: in words, how far it came; ``fault``: how it broke clause 10.
+        refused: it said itself that it could not be tried.
     """
 
     receiver: str
@@ -64,6 +65,7 @@ class Outcome:
     limited: bool = False
     account: str = ""
     fault: str = ""
+    refused: bool = False
     outputs: str = ""
     """One hash over all its answers; empty where it was asked nothing or did not answer all."""
 

@@ -179,6 +179,7 @@ def _outcome(run: _Run, sidecar: Sidecar | None, total: int | None, seconds: flo
         errors=dict(counts),
         seconds=judged.seconds,
         asked_seconds=sum(report.seconds for report in run.asked),
+        refused=judged.refused,
         fault=judged.fault or next((report.fault for report in run.asked if report.fault), ""),
     )
     outcome.complete = judged.sound and len(judged.verdicts) == total
@@ -289,34 +290,36 @@ def _judge(report: VerifyReport, runs: Sequence[_Run], sidecar: Sidecar | None) 
     """Fill in reasons and status."""
     given_up = {"defined", "true", "over-limit", "missing"}
     reasons = [f.line() for f in report.failures[:SHOWN] if not set(f.verdicts.values()) <= given_up]
-    reasons += [f"receiver {o.receiver} {o.fault}" for o in report.receivers if o.fault]
+    reasons += [f"receiver {o.receiver} {o.fault}" for o in report.receivers if o.fault and not o.refused]
     reasons += [f.line() for f in report.failures[:SHOWN] if set(f.verdicts.values()) <= given_up]
     if len(report.failures) > SHOWN:
         reasons.append(f"{len(report.failures) - SHOWN} more statements are false or in error")
-    if not reasons and len({o.judged for o in report.receivers if not o.limited}) > 1:
-        counts = ", ".join(f"{o.receiver} {o.judged}" for o in report.receivers if not o.limited)
+    whole = [o for o in report.receivers if not (o.limited or o.refused)]
+    if not reasons and len({o.judged for o in whole}) > 1:
+        counts = ", ".join(f"{o.receiver} {o.judged}" for o in whole)
         reasons.append(f"the receivers find different numbers of statements: {counts}")
     if sidecar and report.sha256 != sidecar.sha256:
-        short = [o for o in report.receivers if not o.limited and o.judged != report.statements]
+        short = [o for o in whole if o.judged != report.statements]
         if short and not reasons:
             reasons.append(f"the message ends after {short[0].judged} of {report.statements} statements")
         reasons.append(f"{report.message} is not the file that its sidecar describes: its SHA-256 differs")
     elif sidecar and not reasons:
         reasons += [
             f"receiver {o.receiver} judged {o.judged} statements, the sidecar tells of {o.total}"
-            for o in report.receivers
-            if not o.complete and not o.limited
+            for o in whole
+            if not o.complete
         ]
-    unanswered = _judge_questions(report, reasons)
+    untried = [f"receiver {o.receiver} {o.fault}" for o in report.receivers if o.refused]
+    untried += _judge_questions(report, reasons)
     if reasons:
         report.reasons, report.status = reasons, FAILS
+    elif untried:
+        report.reasons, report.status = untried, UNTRIED
     elif not any(outcome.complete for outcome in report.receivers):
         report.reasons = [
             f"no receiver judged the whole message: {o.receiver}: {o.account}" for o in report.receivers
         ]
         report.status = UNTRIED
-    elif unanswered:
-        report.reasons, report.status = unanswered, UNTRIED
 
 
 def _judge_questions(report: VerifyReport, reasons: list[str]) -> list[str]:

@@ -1,4 +1,6 @@
-"""What the handlers share: applying functions at every place, broadcasting, rounding, reading attributes and axes."""
+"""What the handlers share: applying functions at every place, broadcasting, rounding, reading attributes and
+axes.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def at(array: Term, *indices: int) -> Term:
 
 
 def call(function: Term, *args: Term) -> Term:
-    """Apply a function term; arguments of a partial application that stands there already are taken into the same group."""
+    """Apply a function term; arguments of a partial application that stands there already are taken into the
+    same group.
+    """
     if isinstance(function, Apply) and isinstance(function.head, Name):
         return Apply(function.head, (*function.args, *args))
     return Apply(function, args)
@@ -119,7 +123,8 @@ def wrapped(term: Term, axes: int) -> Term:
 
 
 def rounding(dtype: np.dtype[Any]) -> str | None:
-    """Return the library function that rounds to a floating format, or None if numbers of the dtype need no rounding.
+    """Return the library function that rounds to a floating format, or None if numbers of the dtype need no
+    rounding.
 
     >>> rounding(np.dtype(np.float32)), rounding(np.dtype(np.int64))
     ('f32', None)
@@ -171,7 +176,10 @@ def elementwise(
     if not tensors:
         return Output(wrapped(element({}), rank), dtype, shape)
     lists = [facts[i].term for i in tensors]
-    if all(isinstance(term, Listing) and facts[i].rank == 1 for i, term in zip(tensors, lists, strict=True)) and rank == 1:
+    if (
+        all(isinstance(term, Listing) and facts[i].rank == 1 for i, term in zip(tensors, lists, strict=True))
+        and rank == 1
+    ):
         rows = [term.items for term in lists if isinstance(term, Listing)]
         count = max(map(len, rows))
         picked = [row * count if len(row) == 1 else row for row in rows]
@@ -187,8 +195,14 @@ def elementwise(
 
 
 def _partial(body: Term, params: tuple[str, ...]) -> Term:
-    """Return the function of some parameters with a body; f(p, x) as a function of x is written f(p), and f(x) is f."""
-    if isinstance(body, Apply) and isinstance(body.head, Name) and body.args[-len(params) :] == tuple(map(Name, params)):
+    """Return the function of some parameters with a body; f(p, x) as a function of x is written f(p), and
+    f(x) is f.
+    """
+    if (
+        isinstance(body, Apply)
+        and isinstance(body.head, Name)
+        and body.args[-len(params) :] == tuple(map(Name, params))
+    ):
         rest = body.args[: -len(params)]
         # What is given beforehand is computed once and not at every place.
         if all(isinstance(arg, Name | Num) for arg in rest) and not any(Name(p) in rest for p in params):
@@ -207,8 +221,11 @@ def axis_of(axis: int, rank: int) -> int:
     return axis % rank if rank else 0
 
 
-def integers(context: Context, node: Node, index: int, name: str, what: str | None = None) -> list[int] | None:
-    """Return integers that are an attribute in old versions of an operator and a constant input in newer ones.
+def integers(
+    context: Context, node: Node, index: int, name: str, what: str | None = None
+) -> list[int] | None:
+    """Return integers that are an attribute in old versions of an operator and a constant input in newer
+    ones.
 
     None if they are not given.
 
@@ -256,6 +273,8 @@ def rearranged(context: Context, x: Fact, order: Sequence[int]) -> Output:
     """
     rank = x.rank
     order = [axis_of(axis, rank) for axis in order]
+    if sorted(order) != list(range(rank)):
+        raise Unsupported(f"the order {order} of {rank} axes")
     shape = tuple(x.shape[axis] for axis in order)
     moved = [i for i, axis in enumerate(order) if i != axis]
     if not moved:

@@ -46,7 +46,11 @@ def range_(node: Node, context: Context) -> Output:
 def eye_like(node: Node, context: Context) -> Output:
     """Ones on a diagonal and zeros elsewhere, in the form of a matrix."""
     x = context.fact(node.inputs[0])
-    dtype = np.dtype(tensor_dtype_to_np_dtype(node.attributes["dtype"])) if "dtype" in node.attributes else x.dtype
+    dtype = (
+        np.dtype(tensor_dtype_to_np_dtype(node.attributes["dtype"]))
+        if "dtype" in node.attributes
+        else x.dtype
+    )
     column = apply("+", Name("i"), integer(node.attributes.get("k", 0)))
     row = apply("array", context.length(x, 1), Fn(("j",), If(apply("=", Name("j"), column), Num(1), Num(0))))
     return Output(apply("array", context.length(x, 0), Fn(("i",), row)), dtype, x.shape)

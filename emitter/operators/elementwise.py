@@ -1,4 +1,6 @@
-"""Operators that work on each place of their tensors alone: arithmetic, comparison, logic, activations, casts."""
+"""Operators that work on each place of their tensors alone: arithmetic, comparison, logic, activations,
+casts.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ _EXACT: dict[str, Callable[[Term], Term]] = {
     "Sign": lambda v: apply("sign", v),
     "Relu": lambda v: apply("relu", v),
 }
-_ROUNDED = "Sqrt Exp Log Tanh Sigmoid Erf Softplus Softsign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh".split()
+_ROUNDED = (
+    "Sqrt Exp Log Tanh Sigmoid Erf Softplus Softsign Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh"
+).split()
 _SHORT = frozenset(
     f"{name}32"
     for name in "sqrt exp log tanh sigmoid erf softplus sin cos hard_sigmoid hard_swish leaky_relu".split()
@@ -95,9 +99,14 @@ Parameters = tuple[tuple[str, float], ...]
 
 
 def _activation(name: str, parameters: Parameters, node: Node, context: Context) -> Output:
-    """Apply a library function, first to attributes (each a float32 number, with its default), then to the element."""
+    """Apply a library function, first to attributes (each a float32 number, with its default), then to the
+    element.
+    """
     (x,) = _facts(node, context)
-    values = [context.constant(np.asarray(np.float32(node.attributes.get(key, default)))) for key, default in parameters]
+    values = [
+        context.constant(np.asarray(np.float32(node.attributes.get(key, default))))
+        for key, default in parameters
+    ]
     if x.dtype.name == "float32" and f"{name}32" in _SHORT:
         return elementwise(context, [x], lambda v: apply(f"{name}32", *values, v), x.dtype)
     return elementwise(context, [x], lambda v: rounded(x.dtype, apply(name, *values, v)), x.dtype)
@@ -148,9 +157,7 @@ def _number(context: Context, value: float) -> Term:
 def prelu(node: Node, context: Context) -> Output:
     """Numbers less than 0 times a slope that is broadcast to them."""
     x, slope = _facts(node, context)
-    return elementwise(
-        context, [slope, x], lambda p, v: rounded(x.dtype, apply("prelu", v, p)), x.dtype
-    )
+    return elementwise(context, [slope, x], lambda p, v: rounded(x.dtype, apply("prelu", v, p)), x.dtype)
 
 
 @operator("Clip")
@@ -192,7 +199,9 @@ def _many(name: str, node: Node, context: Context) -> Output:
     return _chain(context, _facts(node, context), lambda x, y: apply(name, x, y), name)
 
 
-def _chain(context: Context, facts: list[Fact], body: Callable[[Term, Term], Term], named: str | None = None) -> Output:
+def _chain(
+    context: Context, facts: list[Fact], body: Callable[[Term, Term], Term], named: str | None = None
+) -> Output:
     first = facts[0]
     output = Output(first.term, first.dtype, first.shape)
     for fact in facts[1:]:
@@ -226,7 +235,9 @@ def sum_of_tensors(node: Node, context: Context) -> Output:
     total = _chain(context, facts, lambda x, y: apply("+", x, y), "+")
     fact = Fact(total.term, dtype, total.shape)
     divide = node.operator == "Mean"
-    return elementwise(context, [fact], lambda v: rounded(dtype, apply("÷", v, Num(count)) if divide else v), dtype)
+    return elementwise(
+        context, [fact], lambda v: rounded(dtype, apply("÷", v, Num(count)) if divide else v), dtype
+    )
 
 
 @operator("Pow")
@@ -293,7 +304,9 @@ def is_inf(node: Node, context: Context) -> Output:
     if up and down:
         return elementwise(context, [x], lambda v: apply("is_infinite", v), BOOL)
     infinity = apply("÷", ONE if up else integer(-1), ZERO)
-    return elementwise(context, [x], lambda v: apply("=", v, infinity) if up or down else let("x", v, ZERO), BOOL)
+    return elementwise(
+        context, [x], lambda v: apply("=", v, infinity) if up or down else let("x", v, ZERO), BOOL
+    )
 
 
 @operator("Where")
@@ -305,7 +318,9 @@ def where(node: Node, context: Context) -> Output:
 
 @operator("Cast", "CastLike")
 def cast(node: Node, context: Context) -> Output:
-    """The same numbers in another format: cut towards 0 for integers, 0 or 1 for bool, rounded for floating formats."""
+    """The same numbers in another format: cut towards 0 for integers, 0 or 1 for bool, rounded for floating
+    formats.
+    """
     x = context.fact(node.inputs[0])
     if node.operator == "CastLike":
         target = context.fact(node.inputs[1]).dtype
@@ -346,5 +361,3 @@ def conversion(source: np.dtype[Any], target: np.dtype[Any]) -> Callable[[Term],
     if rounding(target) is None or (source.kind in "iuf" and np.can_cast(source, target)):
         return None
     return lambda v: rounded(target, v)
-
-

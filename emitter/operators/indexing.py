@@ -28,7 +28,9 @@ FAR = 2**53
 """Ends beyond this are cut to it: no array is as long."""
 
 
-def _bounds(node: Node, context: Context, name: str, index: int) -> tuple[list[int | str | None], list[Term]] | None:
+def _bounds(
+    node: Node, context: Context, name: str, index: int
+) -> tuple[list[int | str | None], list[Term]] | None:
     if name in node.attributes:
         values = list(node.attributes[name])
         return list(values), [_place(n) for n in values]
@@ -51,7 +53,9 @@ def _place(n: int) -> Term:
 
 @operator("Slice")
 def slice_(node: Node, context: Context) -> Output:
-    """Along some axes every step-th element from a start up to an end, which may lie outside or count from the end."""
+    """Along some axes every step-th element from a start up to an end, which may lie outside or count from
+    the end.
+    """
     x = context.fact(node.inputs[0])
     starts, ends = _bounds(node, context, "starts", 1), _bounds(node, context, "ends", 2)
     if starts is None or ends is None:
@@ -112,7 +116,13 @@ def gather(node: Node, context: Context) -> Output:
     index = where.constant
     if index is not None and isinstance(length, int):
         index = np.where(index < 0, index + length, index)
-    if index is not None and isinstance(x.term, Listing) and where.rank <= 1 and axis == 0 and isinstance(length, int):
+    if (
+        index is not None
+        and isinstance(x.term, Listing)
+        and where.rank <= 1
+        and axis == 0
+        and isinstance(length, int)
+    ):
         picked = [x.term.items[int(i)] for i in index.reshape(-1)]
         return Output(Listing(tuple(picked)) if where.rank else picked[0], x.dtype, shape)
     inside = index is not None and bool(np.all(index >= 0))
@@ -129,7 +139,9 @@ def gather(node: Node, context: Context) -> Output:
 
 
 def _equation(context: Context, x: Fact, body: Term, names: Sequence[str]) -> Term:
-    """Return the tensor of the form of ``x`` with ``body`` at each place, whose indices have the given names."""
+    """Return the tensor of the form of ``x`` with ``body`` at each place, whose indices have the given
+    names.
+    """
     for axis in reversed(range(x.rank)):
         body = apply("array", context.length(x, axis), Fn((names[axis],), body))
     return body
@@ -143,7 +155,9 @@ def _named(context: Context, name: str) -> Fact:
 
 @operator("GatherElements")
 def gather_elements(node: Node, context: Context) -> Output:
-    """At each place of the indices, the number at that place but for one axis, along which the index says where."""
+    """At each place of the indices, the number at that place but for one axis, along which the index says
+    where.
+    """
     x, where = _named(context, node.inputs[0]), _named(context, node.inputs[1])
     axis = axis_of(node.attributes.get("axis", 0), x.rank)
     names = [f"i{k}" for k in range(x.rank)]
@@ -242,7 +256,9 @@ def _round_if(x: Fact, reduction: str, term: Term) -> Term:
 
 @operator("Pad")
 def pad(node: Node, context: Context) -> Output:
-    """Elements set before and behind along some axes: a constant, the edge, a mirror image, or the other end."""
+    """Elements set before and behind along some axes: a constant, the edge, a mirror image, or the other
+    end.
+    """
     x = context.fact(node.inputs[0])
     mode = node.attributes.get("mode", "constant")
     given = _bounds(node, context, "pads" if "pads" in node.attributes else "paddings", 1)
@@ -256,7 +272,11 @@ def pad(node: Node, context: Context) -> Output:
         value = context.constant(np.asarray(node.attributes["value"], x.dtype))
     elif context.has(node, 2):
         fact = context.fact(node.inputs[2])
-        value = context.constant(fact.constant.reshape(())) if fact.constant is not None else at(fact.term, *(0,) * fact.rank)
+        value = (
+            context.constant(fact.constant.reshape(()))
+            if fact.constant is not None
+            else at(fact.term, *(0,) * fact.rank)
+        )
     count = len(axes)
     lengths: list[Term] = []
     shape, term = x.shape, x.term
@@ -289,7 +309,7 @@ def one_hot(node: Node, context: Context) -> Output:
     known = elements(Fact(depth.term, depth.dtype, (), depth.constant)) if depth.constant is None else None
     length = int(depth.constant.reshape(-1)[0]) if depth.constant is not None else known[0] if known else None
     count: Term = Num(length) if isinstance(length, int) else at(depth.term, *(0,) * depth.rank)
-    off, on = items(values)
+    off, on = at(values.term, 0), at(values.term, 1)
     if values.constant is not None:
         off, on = (context.constant(v.reshape(())) for v in values.constant)
     hit = apply("=", Name("j"), apply("wrap", Name("i"), count))
@@ -310,7 +330,11 @@ def trilu(node: Node, context: Context) -> Output:
     k: Term = Num(0)
     if context.has(node, 1):
         fact = context.fact(node.inputs[1])
-        k = integer(int(fact.constant.reshape(-1)[0])) if fact.constant is not None else at(fact.term, *(0,) * fact.rank)
+        k = (
+            integer(int(fact.constant.reshape(-1)[0]))
+            if fact.constant is not None
+            else at(fact.term, *(0,) * fact.rank)
+        )
     name = "upper" if node.attributes.get("upper", 1) else "lower"
     return Output(under(x.rank - 2, lambda a: apply(name, a, k), x.term), x.dtype, x.shape)
 
@@ -331,7 +355,9 @@ def top_k(node: Node, context: Context) -> list[Output]:
     back = [order.index(k) for k in range(x.rank)]
     rows = rearranged(context, x, order)
     whole = context.step(rows.term, x.dtype, x.rank)
-    before: Term = Fn(("x", "y"), apply("<", Name("y"), Name("x"))) if node.attributes.get("largest", 1) else Name("<")
+    before: Term = (
+        Fn(("x", "y"), apply("<", Name("y"), Name("x"))) if node.attributes.get("largest", 1) else Name("<")
+    )
     found = mapped(x.rank - 1, apply("first_places", before, count), whole)
     places = context.step(found, INT64, x.rank)
     pick = Fn(("a", "p"), mapped(1, Fn(("i",), At(Name("a"), (Name("i"),))), Name("p")))
@@ -355,5 +381,3 @@ def reverse_sequence(node: Node, context: Context) -> Output:
     turned = Fn(("a", "n"), apply("array", apply("length", a), Fn(("i",), At(a, (mirrored,)))))
     result = mapped(1, turned, rows.term, counts.term)
     return rearranged(context, Fact(result, x.dtype, rows.shape), order)
-
-

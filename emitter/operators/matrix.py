@@ -16,17 +16,25 @@ from .common import at, call, mapped, rounded, rounder, under, wrapped
 
 
 def columns(context: Context, b: Fact) -> Term:
-    """Return matrices with their last two axes exchanged; of a constant this is done here and not in the message."""
+    """Return matrices with their last two axes exchanged; of a constant this is done here and not in the
+    message.
+    """
     if b.constant is not None:
         return context.constant(np.swapaxes(b.constant, -1, -2))
     return under(b.rank - 2, lambda a: apply("swap", a), b.term)
 
 
 def product(context: Context, a: Fact, b: Fact, dtype: np.dtype[Any]) -> Output:
-    """Return the product of matrices, or of stacks of matrices that are broadcast to each other; vectors are allowed."""
+    """Return the product of matrices, or of stacks of matrices that are broadcast to each other; vectors are
+    allowed.
+    """
+    if a.rank == b.rank == 1:
+        return Output(rounded(dtype, apply("dot", a.term, b.term)), dtype, ())
     if a.rank == 1:
         row = product(context, Fact(wrapped(a.term, 1), a.dtype, (1, *a.shape), None), b, dtype)
-        return Output(under(b.rank - 2, lambda c: at(c, 0), row.term), dtype, (*row.shape[:-2], *row.shape[-1:]))
+        return Output(
+            under(b.rank - 2, lambda c: at(c, 0), row.term), dtype, (*row.shape[:-2], *row.shape[-1:])
+        )
     if b.rank == 1:
         whole = Fn(("r",), rounded(dtype, apply("dot", Name("r"), b.term)))
         return Output(mapped(a.rank - 1, whole, a.term), dtype, a.shape[:-1])
@@ -61,7 +69,9 @@ def matmul_integer(node: Node, context: Context) -> Output:
 
 
 def _shifted(context: Context, node: Node, index: int) -> Fact:
-    """Return an input less its zero point: one number, one for each row of the first or for each column of the second."""
+    """Return an input less its zero point: one number, one for each row of the first or for each column of
+    the second.
+    """
     x = context.fact(node.inputs[index])
     if not context.has(node, index + 2):
         return x
@@ -105,7 +115,9 @@ def gemm(node: Node, context: Context) -> Output:
 def _gemm_of(
     context: Context, a: Fact, c: Fact | None, left: Term, right: Term, shape: Shape, p: float, q: float
 ) -> Output:
-    """Gemm in other formats than float32: the exact products first, then the rest at each place, rounded at the end."""
+    """Gemm in other formats than float32: the exact products first, then the rest at each place, rounded at
+    the end.
+    """
     exact = apply("inner", Fn(("x",), Name("x")), left, right)
     alpha, beta = (context.constant(np.asarray(np.float32(v))) for v in (p, q))
     scaled = Name("x") if p == 1 else apply("×", alpha, Name("x"))
@@ -118,7 +130,9 @@ def _gemm_of(
 
 @operator("Einsum")
 def einsum(node: Node, context: Context) -> Output:
-    """A product of tensors summed over the indices that the result does not have, written as an equation of indices."""
+    """A product of tensors summed over the indices that the result does not have, written as an equation of
+    indices.
+    """
     facts = [context.fact(name) for name in node.inputs]
     facts = [Fact(context.step(f.term, f.dtype, f.rank), f.dtype, f.shape, f.constant) for f in facts]
     inputs, result = _indices(node.attributes["equation"].replace(" ", ""), [fact.rank for fact in facts])
@@ -140,7 +154,8 @@ def einsum(node: Node, context: Context) -> Output:
         body = factor if body is None else apply("×", body, factor)
     assert body is not None
     for depth, letter in enumerate(reversed(summed)):
-        # The outer sums go on with the state of the outer ones: one chain of additions, in the order of the indices.
+        # The outer sums go on with the state of the outer ones: one chain of additions, in the order of the
+        # indices.
         state = f"s{len(summed) - 1 - depth}"
         if depth == 0:
             body = apply("+", Name(state), body)
@@ -153,7 +168,8 @@ def einsum(node: Node, context: Context) -> Output:
 
 
 def _indices(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """Return the letters of each input and of the result; an ellipsis stands for capital letters not used otherwise.
+    """Return the letters of each input and of the result; an ellipsis stands for capital letters not used
+    otherwise.
 
     >>> _indices("...ij,...jk", [3, 2])
     (['Zij', 'jk'], 'Zik')
@@ -163,7 +179,9 @@ def _indices(equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
     if len(inputs) != len(ranks):
         raise Unsupported(f"equation {equation} for {len(ranks)} tensors")
     spare = [letter for letter in "ZYXWVUTSRQ" if letter not in equation]
-    most = max((rank - len(part) + 3 for part, rank in zip(inputs, ranks, strict=True) if "..." in part), default=0)
+    most = max(
+        (rank - len(part) + 3 for part, rank in zip(inputs, ranks, strict=True) if "..." in part), default=0
+    )
     dots = "".join(spare[:most])
 
     def spelled(part: str, rank: int) -> str:

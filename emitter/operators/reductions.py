@@ -1,4 +1,6 @@
-"""Operators that make one number, or a row, of the numbers along axes: sums, extremes, running sums, softmax."""
+"""Operators that make one number, or a row, of the numbers along axes: sums, extremes, running sums,
+softmax.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def _magnitudes(a: Term) -> Term:
 
 
 def _log_sum_exp(a: Term) -> Term:
-    """Return the logarithm of a sum of exponentials; the largest is taken out first, so that none is too large."""
+    """Return the logarithm of a sum of exponentials; the largest is taken out first, so that none is too
+    large.
+    """
     y, m = Name("y"), Name("m")
     powers = apply("lift", Fn(("x",), apply("exp", apply("-", Name("x"), m))), y)
     total = apply("+", m, apply("log", apply("sum", powers)))
@@ -53,7 +57,10 @@ _ROUNDED: dict[str, Row] = {
     "ReduceLogSum": lambda a: apply("log", apply("sum", a)),
     "ReduceLogSumExp": _log_sum_exp,
 }
-_EXACT: dict[str, Row] = {"ReduceMax": lambda a: apply("largest", a), "ReduceMin": lambda a: apply("smallest", a)}
+_EXACT: dict[str, Row] = {
+    "ReduceMax": lambda a: apply("largest", a),
+    "ReduceMin": lambda a: apply("smallest", a),
+}
 _SHORT = {"ReduceSum": "sum32", "ReduceMean": "mean32"}
 
 
@@ -95,7 +102,9 @@ def function_of_row(make: Row) -> Term:
 def over(
     context: Context, x: Fact, axes: Sequence[int], row: Row, dtype: np.dtype[Any], keep: bool
 ) -> Output:
-    """Make a number of all numbers along some axes: these are brought to the end, joined to a row, and the row reduced."""
+    """Make a number of all numbers along some axes: these are brought to the end, joined to a row, and the
+    row reduced.
+    """
     rest = [axis for axis in range(x.rank) if axis not in axes]
     turned = rearranged(context, x, [*rest, *axes])
 

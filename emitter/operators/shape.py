@@ -1,4 +1,6 @@
-"""Operators that change a tensor's form and keep its numbers: Reshape, Transpose, Squeeze, Concat, Split, Tile and the like."""
+"""Operators that change a tensor's form and keep its numbers: Reshape, Transpose, Squeeze, Concat, Split,
+Tile and the like.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ def _count(context: Context, x: Fact) -> Term:
 
 @operator("Reshape")
 def reshape(node: Node, context: Context) -> Output:
-    """The same numbers in row-major order with other axis lengths; one length may be left open, 0 keeps a length."""
+    """The same numbers in row-major order with other axis lengths; one length may be left open, 0 keeps a
+    length.
+    """
     x = context.fact(node.inputs[0])
     if "shape" in node.attributes:
         array = np.array(node.attributes["shape"], np.int64)
@@ -83,7 +87,9 @@ def _natural(term: Term) -> bool:
 def _left_over(
     context: Context, x: Fact, known: Sequence[Length], wanted: Sequence[Term], open_axis: int
 ) -> tuple[Length, Term]:
-    """Return the length for -1: what is left of the count of numbers when the other lengths are divided out."""
+    """Return the length for -1: what is left of the count of numbers when the other lengths are divided
+    out.
+    """
     mine, others = list(x.shape), [n for i, n in enumerate(known) if i != open_axis]
     for n in list(others):
         if isinstance(n, str) and n in mine:
@@ -154,7 +160,9 @@ def flatten(node: Node, context: Context) -> Output:
     if axis == 0:
         return Output(wrapped(joined(x.term, x.rank - 1), 1 if x.rank else 2), x.dtype, result)
     if axis == x.rank:
-        return Output(mapped(1, Fn(("a",), wrapped(Name("a"), 1)), joined(x.term, x.rank - 1)), x.dtype, result)
+        return Output(
+            mapped(1, Fn(("a",), wrapped(Name("a"), 1)), joined(x.term, x.rank - 1)), x.dtype, result
+        )
     inner = under(axis, lambda a: joined(a, x.rank - axis - 1), x.term) if x.rank - axis > 1 else x.term
     return Output(joined(inner, axis - 1), x.dtype, result)
 
@@ -221,13 +229,21 @@ def concat(node: Node, context: Context) -> Output:
     whole = list(parts[0].shape)
     for part in parts[1:]:
         # Where one part knows a length, all have it.
-        whole = [a if isinstance(a, int) or not isinstance(b, int) else b for a, b in zip(whole, part.shape, strict=True)]
+        whole = [
+            a if isinstance(a, int) or not isinstance(b, int) else b
+            for a, b in zip(whole, part.shape, strict=True)
+        ]
     length: Length = sum(numbers) if len(numbers) == len(lengths) else lengths[0] if len(parts) == 1 else None
-    return Output(joined_along(axis, [part.term for part in parts]), parts[0].dtype, replaced(tuple(whole), axis, length))
+    return Output(
+        joined_along(axis, [part.term for part in parts]),
+        parts[0].dtype,
+        replaced(tuple(whole), axis, length),
+    )
 
 
 def joined_along(axis: int, terms: list[Term]) -> Term:
-    """Return a term for tensors one behind the other along an axis: two and two, so that little is copied twice.
+    """Return a term for tensors one behind the other along an axis: two and two, so that little is copied
+    twice.
 
     >>> from isagoge.spec.notation import show
     >>> show(joined_along(1, [Name("v_a"), Name("v_b")]))
@@ -302,8 +318,9 @@ def expand(node: Node, context: Context) -> Output:
     wanted = items(target)
     known = list(elements(target) or (None,) * len(wanted))
     rank = max(x.rank, len(wanted))
-    wanted, known = [Num(1)] * (rank - len(wanted)) + wanted, [1] * (rank - len(known)) + known
-    lengths: list[Length] = [1] * (rank - x.rank) + list(x.shape)
+    wanted = [*[Num(1)] * (rank - len(wanted)), *wanted]
+    known = [*[1] * (rank - len(known)), *known]
+    lengths: list[Length] = [*[1] * (rank - x.rank), *x.shape]
     if all(n == 1 for n in lengths) and x.constant is not None and all(n is not None for n in known):
         value = context.constant(x.constant.reshape(()))
         return Output(filled(value, wanted), x.dtype, tuple(known))
@@ -314,7 +331,9 @@ def expand(node: Node, context: Context) -> Output:
             result.append(mine)
             continue
         term = under(axis, lambda a, c=count: apply("stretch", a, c), term)  # type: ignore[misc]
-        result.append(n if isinstance(n, int) or mine == 1 else mine if isinstance(mine, int) and mine > 1 else None)
+        result.append(
+            n if isinstance(n, int) or mine == 1 else mine if isinstance(mine, int) and mine > 1 else None
+        )
     return Output(term, x.dtype, tuple(result))
 
 

@@ -68,7 +68,8 @@ def _cuts(program: Program, count: int) -> list[int]:
 def blocks(program: Program, count: int | None = None) -> list[Block]:
     """Cut a program into about ``count`` blocks, by default one for every 16 steps.
 
-    Values that only pass by are not handed through a block: the model function knows them from where they were made.
+    Values that only pass by are not handed through a block: the model function knows them from where they
+    were made.
     """
     if not program.steps:
         return []

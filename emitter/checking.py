@@ -1,4 +1,6 @@
-"""Test vectors: inputs, the exact outputs of the message's own semantics, and their distance to ONNX Runtime's."""
+"""Test vectors: inputs, the exact outputs of the message's own semantics, and their distance to ONNX
+Runtime's.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ def random_inputs(tensors: Sequence[Tensor], seed: int) -> dict[str, npt.NDArray
 def distances(
     outputs: Sequence[Tensor], ours: Sequence[npt.NDArray[Any]], theirs: Sequence[npt.NDArray[Any]]
 ) -> list[Distance]:
-    """Compare outputs; NaN against NaN and equal infinities are at distance 0, otherwise non-finite is infinite.
+    """Compare outputs; NaN against NaN and equal infinities are at distance 0, otherwise non-finite is
+    infinite.
 
     Raises ``TooFar`` when a shape differs.
     """
@@ -87,9 +90,9 @@ def distances(
 class Accuracy:
     """How far a vector's outputs are from the runtime's, and why if that is further than wanted.
 
-    ``stated`` is the distance that the message claims. ``message`` and ``runtime`` are the relative distances of the two from
-    the outputs of the same definitions without rounding to float32; they are measured only where the two differ by more than
-    the tolerance, and then the message must be within it.
+    ``stated`` is the distance that the message claims. ``message`` and ``runtime`` are the relative distances
+    of the two from the outputs of the same definitions without rounding to float32; they are measured only
+    where the two differ by more than the tolerance, and then the message must be within it.
     """
 
     absolute: float
@@ -131,7 +134,9 @@ class VectorWriter:
     def _judge(
         self, inputs: Arrays, ours: Sequence[npt.NDArray[Any]], theirs: Sequence[npt.NDArray[Any]]
     ) -> Accuracy:
-        """Compare with the runtime. Raises ``TooFar`` when the message itself is further from the truth than the tolerance."""
+        """Compare with the runtime. Raises ``TooFar`` when the message itself is further from the truth than
+        the tolerance.
+        """
         gaps = distances(self._program.outputs, ours, theirs)
         worst = max(gaps, key=lambda gap: gap.relative)
         absolute = max(gap.absolute for gap in gaps)
@@ -163,7 +168,9 @@ class VectorWriter:
         ours: Sequence[npt.NDArray[Any]],
         theirs: Sequence[npt.NDArray[Any]],
     ) -> int:
-        """State the exact outputs and how close the original runtime comes; return the first statement's index."""
+        """State the exact outputs and how close the original runtime comes; return the first statement's
+        index.
+        """
         first = self._message.statements
         k = self._count
         self._ranks = [exact.ndim if np.isnan(exact).any() else None for exact in ours]
@@ -191,7 +198,7 @@ class VectorWriter:
         return first
 
     def _equal(self, term: Term, name: str, rank_if_nan: int | None) -> None:
-        """Claim that a value is exactly the named output; NaN, which equals nothing, is compared by distance."""
+        """Claim that a value is exactly the named output; NaN equals nothing and is compared by distance."""
         claim = apply("=", term, Name(name))
         if rank_if_nan is not None:
             claim = apply("=", apply(f"distance{rank_if_nan}", term, Name(name)), Num(0))
@@ -200,7 +207,9 @@ class VectorWriter:
     def staged(
         self, inputs: Arrays, theirs: Sequence[npt.NDArray[Any]], parts: Sequence[Block]
     ) -> tuple[dict[str, Any], list[int]]:
-        """Add a vector that goes through the model block by block; return its facts and the checks' statements."""
+        """Add a vector that goes through the model block by block; return its facts and the checks'
+        statements.
+        """
         self._count += 1
         names = [f"input{self._count}_{i}" for i in range(1, len(self._program.inputs) + 1)]
         ours = self._run(inputs)
@@ -228,7 +237,7 @@ class VectorWriter:
         return {"inputs": indices, "outputs": first, **self._accuracy.facts()}, checks
 
     def again(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Claim that the model, applied as one function, gives the staged vector's outputs; return the facts."""
+        """Claim that the model, applied as one function, gives the staged outputs; return the facts."""
         names = [f"input{self._count}_{i}" for i in range(1, len(self._program.inputs) + 1)]
         answer = f"answer{self._count}"
         call = apply("model", *map(Name, names)) if names else Name("model")

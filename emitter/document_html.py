@@ -77,14 +77,14 @@ def _block(block: Block) -> Iterator[str]:
             for number, text in statements:
                 yield f'<div class="statement" id="s{number}"><a href="#s{number}">{number}</a>'
                 yield f"<pre>{escape(text)}</pre></div>\n"
-        case Tokens(rows):
+        case Tokens(tokens):
             yield '<div class="wide"><table class="tokens">\n<thead><tr>'
             yield "<th>bits</th><th>token</th><th>meaning</th></tr></thead>\n<tbody>\n"
-            for row in rows:
-                inset = f' style="padding-left:{0.6 + 1.2 * row.depth:.1f}em"' if row.depth else ""
-                token = f"<code>{escape(row.text)}</code>" if row.text else ""
-                yield f'<tr class="{row.kind}"><td class="bits">{escape(row.bits)}</td>'
-                yield f"<td{inset}>{token}</td><td>{escape(row.meaning)}</td></tr>\n"
+            for t in tokens:
+                inset = f' style="padding-left:{0.6 + 1.2 * t.depth:.1f}em"' if t.depth else ""
+                token = f"<code>{escape(t.text)}</code>" if t.text else ""
+                yield f'<tr class="{t.kind}"><td class="bits">{escape(t.bits)}</td>'
+                yield f"<td{inset}>{token}</td><td>{escape(t.meaning)}</td></tr>\n"
             yield "</tbody></table></div>"
 
 

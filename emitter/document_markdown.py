@@ -62,11 +62,11 @@ def _block(block: Block) -> Iterator[str]:
             for number, text in statements:
                 yield f"{number:>6}  " + text.replace("\n", "\n" + " " * 8) + "\n"
             yield "```"
-        case Tokens(rows):
+        case Tokens(tokens):
             yield "| bits | token | meaning |\n|---|---|---|"
-            for row in rows:
-                token = "· " * row.depth + (f"`{row.text}`" if row.text else "")
-                yield f"\n| `{row.bits}` | {token} | {_cell((Span(row.meaning),))} |"
+            for t in tokens:
+                token = "· " * t.depth + (f"`{t.text}`" if t.text else "")
+                yield f"\n| `{t.bits}` | {token} | {_cell((Span(t.meaning),))} |"
 
 
 def _cell(parts: Spans) -> str:

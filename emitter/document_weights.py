@@ -25,7 +25,9 @@ def weight(term: Term) -> tuple[Spans, ...]:
     >>> [cell[0].text for cell in weight(tensor_term(np.array([[1.5, 2.0]], np.float32)))]
     ['1 × 2', 'singles', '1.5, 2']
     """
-    flat, shape = term, None
+    flat: Term = term
+    shape: list[int] | None = None
+    found: str
     match term:
         case Apply(Name("nest"), (inside, Listing(lengths))) if all(isinstance(n, Num) for n in lengths):
             flat, shape = inside, [n.value for n in lengths if isinstance(n, Num)]

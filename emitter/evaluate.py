@@ -1,7 +1,7 @@
 """The writer's own evaluator: the same language as SPEC.md, whole arrays at a time with numpy.
 
-It gives the exact outputs that a message states. It shares nothing with the receivers; sums run in index order because a fold
-is a loop here too, and only independent elements are computed together.
+It gives the exact outputs that a message states. It shares nothing with the receivers; sums run in index
+order because a fold is a loop here too, and only independent elements are computed together.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ class Evaluator:
                 return self._evaluate(body, {**scope, **dict(zip(params, values, strict=True))})
             case Apply(head, args):
                 function = self._evaluate(head, scope)
-                # SPEC.md 5.4: only defined names, primitives and functions written in place may receive functions.
+                # SPEC.md 5.4: only defined names, primitives and functions written in place may receive
+                # functions.
                 free = isinstance(head, Fn) or (isinstance(head, Name) and head.name not in scope)
                 takes = function.arity if free and isinstance(function, Function) else 0
                 values = []

@@ -18,6 +18,7 @@ from isagoge.primer import linker
 from isagoge.spec.terms import Define, Fn, Name, Statement, free_names
 
 from .blocks import Block, blocks, model_definition
+from .checking import VectorWriter, random_inputs
 from .document import write_document
 from .evaluate import Run
 from .graph import load
@@ -25,21 +26,21 @@ from .lower import lower
 from .message import Message, written_beside
 from .program import Program
 from .tensors import FORMATS, tensor_term
-from .checking import VectorWriter, random_inputs
-
 
 UNROUNDED = Define("f32", Fn(("x",), Name("x")))
-"""Put after the library, it makes all float32 tensors binary64: the outputs that rounding errors are measured against."""
+"""Put after the library, it makes all float32 tensors binary64: the outputs that rounding errors are measured
+against.
+"""
 
 
 @dataclass(slots=True)
 class Options:
     """What a message should hold.
 
-    ``inputs`` (by ONNX name) make the staged test vector, ``second`` the one for the model as one function; what is not
-    given is random, but given ``inputs`` alone serve both. ``payload`` is a second vector under the name ``payload``.
-    ``tolerance`` is the stated relative distance to ONNX Runtime. Without ``vectors`` the message has none.
-    ``progress`` is told what is being done.
+    ``inputs`` (by ONNX name) make the staged test vector, ``second`` the one for the model as one function;
+    what is not given is random, but given ``inputs`` alone serve both. ``payload`` is a second vector under
+    the name ``payload``. ``tolerance`` is the stated relative distance to ONNX Runtime. Without ``vectors``
+    the message has none. ``progress`` is told what is being done.
     """
 
     inputs: Mapping[str, npt.NDArray[Any]] = field(default_factory=dict)
@@ -75,7 +76,9 @@ def _used_constants(program: Program, definitions: Sequence[Define]) -> list[str
 def _complete(
     program: Program, given: Mapping[str, npt.NDArray[Any]], seed: int
 ) -> dict[str, npt.NDArray[Any]]:
-    """Return inputs for all of the model's inputs, random where none is given. Raises ``ValueError`` for a wrong one."""
+    """Return inputs for all of the model's inputs, random where none is given. Raises ``ValueError`` for a
+    wrong one.
+    """
     known = {tensor.name: tensor for tensor in program.inputs}
     for name, array in given.items():
         if name not in known:
@@ -93,10 +96,12 @@ def _complete(
 
 
 def generate(model: Path, out: Path, options: Options | None = None) -> dict[str, Any]:
-    """Write the message of an ONNX model to ``out``, its sidecar and its document beside it; return the sidecar.
+    """Write the message of an ONNX model to ``out``, its sidecar and its document beside it; return the
+    sidecar.
 
-    Raises ``ModelError`` and ``UnsupportedOperators`` for the model, ``ValueError`` for inputs, ``TooFar`` when outputs
-    are further from ONNX Runtime's than the tolerance, and ``OSError``. Nothing is left half-written.
+    Raises ``ModelError`` and ``UnsupportedOperators`` for the model, ``ValueError`` for inputs, ``TooFar``
+    when outputs are further from ONNX Runtime's than the tolerance, and ``OSError``. Nothing is left
+    half-written.
     """
     options = options or Options()
     options.progress("reading the model")
@@ -149,8 +154,12 @@ def generate(model: Path, out: Path, options: Options | None = None) -> dict[str
             "outputs": [_tensor_facts(tensor) for tensor in program.outputs],
         },
         "blocks": [
-            {"name": part.name, "nodes": [step.node for step in part.steps], "check": check}
-            for part, check in zip(parts, checks or [None] * len(parts), strict=True)
+            {
+                "name": part.name,
+                "nodes": [step.node for step in part.steps],
+                "check": check if checks else None,
+            }
+            for part, check in zip(parts, checks or [-1] * len(parts), strict=True)
         ],
         "vectors": facts,
         "payload": _payload_facts(program, options),

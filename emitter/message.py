@@ -19,7 +19,9 @@ SECTIONS = ("primer", "library", "weights", "model", "vectors")
 
 @contextmanager
 def written_beside(path: Path, mode: str = "wb") -> Iterator[IO[Any]]:
-    """Open a file beside ``path`` and give it that name only when all went well, so that nothing is left half-written."""
+    """Open a file beside ``path`` and give it that name only when all went well, so that nothing is left
+    half-written.
+    """
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, mode, encoding=None if "b" in mode else "utf-8") as file:

@@ -1,4 +1,6 @@
-"""Tensors as terms: how a numpy array is written in a message, and questions that hand arrays to a definition."""
+"""Tensors as terms: how a numpy array is written in a message, and questions that hand arrays to a
+definition.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ SMALL = 16
 """Tensors of up to this many integers are written out, larger ones as a block of bits."""
 
 FORMATS = ("singles", "doubles", "integers", "nest")
-"""Library definitions that tensors are written with; every message links them, so that questions can use them."""
+"""Library definitions that tensors are written with; every message links them, so that questions can use
+them.
+"""
 
 
 def number_term(value: float) -> Term:
@@ -98,8 +102,8 @@ def _written_out(array: npt.NDArray[Any]) -> Term:
 def question(names: Sequence[str], function: str, inputs: Sequence[npt.NDArray[Any]]) -> bytes:
     """Return the bits of a question that asks for a defined function's value on tensors.
 
-    ``names`` are the names that the message defines, in order (the sidecar has them); ``function`` is one of them.
-    Without inputs the question asks for the value of the name itself.
+    ``names`` are the names that the message defines, in order (the sidecar has them); ``function`` is one of
+    them. Without inputs the question asks for the value of the name itself.
     """
     first = len(number_of())
     encoder = Encoder(numbers={**number_of(), **{name: first + i for i, name in enumerate(names)}})

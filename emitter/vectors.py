@@ -1,11 +1,13 @@
 """Values of a whole array of cases at once: the numbers and tensors of the vectorised evaluator.
 
-``array(n, f)`` asks for f(0), f(1), … f(n - 1). Instead of n evaluations there is one, in which a number is a numpy array
-with an axis, a *lane axis*, for the index. Arrays inside arrays give more lane axes. The innermost one comes first, so
-that numpy's broadcasting, which aligns shapes at their ends, lets a number from further out meet one from further in.
+``array(n, f)`` asks for f(0), f(1), … f(n - 1). Instead of n evaluations there is one, in which a number is a
+numpy array with an axis, a *lane axis*, for the index. Arrays inside arrays give more lane axes. The
+innermost one comes first, so that numpy's broadcasting, which aligns shapes at their ends, lets a number from
+further out meet one from further in.
 
-A tensor is a numpy array whose first axes are its own, innermost first, followed by lane axes. Turning the values of
-f over the lanes into an array is then free: the first lane axis becomes the tensor's outermost own axis.
+A tensor is a numpy array whose first axes are its own, innermost first, followed by lane axes. Turning the
+values of f over the lanes into an array is then free: the first lane axis becomes the tensor's outermost own
+axis.
 """
 
 from __future__ import annotations
@@ -20,16 +22,20 @@ import numpy.typing as npt
 from isagoge.spec.errors import MessageError
 
 Number = np.float64 | npt.NDArray[np.float64]
-"""A number in every lane; its axes are lane axes, of which those that do not matter may be missing or of length 1."""
+"""A number in every lane; its axes are lane axes, of which those that do not matter may be missing or of
+length 1.
+"""
 
 
 class Irregular(Exception):
-    """The lanes need lengths or structures that differ: the evaluator goes through them one by one instead."""
+    """Lengths or structures differ between lanes: the evaluator goes through them one by one instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """An array of numbers with ``rank`` own axes; ``indices`` select in the outermost ones and are not applied yet."""
+    """An array of numbers with ``rank`` own axes; ``indices`` select in the outermost ones and are not
+    applied yet.
+    """
 
     data: npt.NDArray[np.float64]
     rank: int

@@ -1,7 +1,8 @@
 """Reads lessons and library: files in the notation with a title and a sentence of English for each statement.
 
-A file holds one or more chapters. A chapter begins with a line ``# Title``. Lines beginning with ``--`` are English; they
-belong to the statement that follows. Statements that follow each other without English share the sentence above them.
+A file holds one or more chapters. A chapter begins with a line ``# Title``. Lines beginning with ``--`` are
+English; they belong to the statement that follows. Statements that follow each other without English share
+the sentence above them.
 """
 
 from __future__ import annotations
@@ -41,11 +42,12 @@ class Chapter:
 
 
 def read_chapters(text: str, source: str) -> list[Chapter]:
-    """Return the chapters of a file.
+    r"""Return the chapters of a file.
 
-    Raises ``ValueError`` when statements stand before the first title or a chapter's first statement has no English.
+    Raises ``ValueError`` when statements stand before the first title or a chapter's first statement has no
+    English.
 
-    >>> chapter = read_chapters("# Sums\\n-- One and one make two.\\n1 + 1 = 2.\\n", "sums.isa")[0]
+    >>> chapter = read_chapters("# Sums\n-- One and one make two.\n1 + 1 = 2.\n", "sums.isa")[0]
     >>> chapter.title, chapter.entries[0].english
     ('Sums', 'One and one make two.')
     """

@@ -182,8 +182,8 @@ class Machine:
                 return found
             case Apply(head, terms):
                 function = self.evaluate(head, scope)
-                # Only a defined name, a primitive or a function written in place may receive functions, and only
-                # among the arguments that it takes itself (5.4).
+                # Only a defined name, a primitive or a function written in place may receive functions, and
+                # only among the arguments that it takes itself (5.4).
                 free = isinstance(head, Fn) or (isinstance(head, Name) and head.name not in scope)
                 takes = function.arity if free and isinstance(function, Function) else 0
                 args = []

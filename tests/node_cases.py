@@ -24,8 +24,8 @@ def positive(*shape: int) -> Array:
     return np.asarray(np.abs(RNG.standard_normal(shape)) + 0.25).astype(np.float32)
 
 
-def whole(*values: int, dtype: Any = np.int64) -> Array:
-    return np.array(values, dtype)
+def whole(*values: int) -> Array:
+    return np.array(values, np.int64)
 
 
 def counting(*shape: int, dtype: Any = np.int64) -> Array:
@@ -111,7 +111,6 @@ def elementwise() -> Iterator[Any]:
     yield case("Clip", floats(8), None, np.asarray(np.float32(1)), constant={2})
     yield case("Clip", floats(8), np.asarray(np.float32(0)), np.asarray(np.float32(6)), constant={1, 2})
     yield case("Clip", whole(-5, 3, 9), np.asarray(np.int64(-1)), np.asarray(np.int64(4)), constant={1, 2})
-    yield case("Clip", floats(3))
     for name in ("Min", "Max", "Sum", "Mean"):
         yield case(name, floats(2, 3), floats(3))
         yield case(name, floats(2, 3), floats(3), floats(2, 1))
@@ -157,8 +156,8 @@ def logic() -> Iterator[Any]:
             if not (source[0] == "f" and target == "u1"):  # of numbers less than 0 nothing is said
                 yield case("Cast", array, to=to)
     yield case("CastLike", sources["f4"], whole(1))
-    yield case("Identity", floats(2, 2))
-    yield case("Dropout", floats(2, 2))
+    for name in ("Identity", "Dropout"):
+        yield case(name, floats(2, 2))
 
 
 def reductions() -> Iterator[Any]:
@@ -382,4 +381,20 @@ def matrices() -> Iterator[Any]:
         yield case("Einsum", *(floats(*part) for part in parts), equation=equation)
 
 
-ALL = [*elementwise(), *logic(), *reductions(), *shapes(), *indexing(), *matrices()]
+def quantised() -> Iterator[Any]:
+    x, scale = floats(2, 3, 2), np.asarray(np.float32(0.04))
+    scales, zeros = np.array([0.1, 0.02, 0.5], np.float32), np.array([3, 0, 9], np.uint8)
+    for constant in (set[int](), {1, 2}):
+        yield case("QuantizeLinear", x, scale, np.asarray(np.uint8(120)), constant=constant)
+        yield case("QuantizeLinear", x, scale, np.asarray(np.int8(-3)), constant=constant)
+        yield case("QuantizeLinear", x, scales, zeros, constant=constant)
+        whole_x = counting(2, 3, 2, dtype=np.uint8)
+        yield case("DequantizeLinear", whole_x, scale, np.asarray(np.uint8(7)), constant=constant)
+        yield case("DequantizeLinear", whole_x, scales, zeros, constant=constant, axis=1)
+    yield case("QuantizeLinear", x, scale)
+    yield case("DequantizeLinear", counting(4, dtype=np.int8), scale)
+    yield case("DequantizeLinear", counting(4, dtype=np.int32), scale, np.asarray(np.int32(0)), constant={2})
+    yield case("DynamicQuantizeLinear", x, outputs=3)
+
+
+ALL = [*quantised(), *elementwise(), *logic(), *reductions(), *shapes(), *indexing(), *matrices()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -53,7 +54,8 @@ LANES = [
     "array(4, i ↦ array(i, j ↦ i + j))",  # lengths that differ: the lanes are gone through one by one
     "array(4, i ↦ if i < 2 then [1, 2][i] else i)",  # an index out of range in lanes that are not chosen
     "array(3, i ↦ array(4, j ↦ if i = j then 1 else if j < i then i ÷ j else 0))",
-    "array(3, i ↦ let row := array(4, j ↦ i × 10 + j) in array(4, k ↦ row[3 - k]))",  # an array that differs by lane
+    # an array that differs by lane
+    "array(3, i ↦ let row := array(4, j ↦ i × 10 + j) in array(4, k ↦ row[3 - k]))",
     "array(2, i ↦ array(3, j ↦ fold(5, i, (s, k) ↦ s × 2 + [1, 0, 1][j] × k)))",
     "array(3, i ↦ scan(4, [i, 1], (s, k) ↦ [s[0] + s[1], k]))",  # states that are arrays
     "array(3, i ↦ [[1, 2, 3], [4, 5, 6]][if i = 1 then 1 else 0])",  # rows chosen by lane
@@ -101,7 +103,7 @@ def test_arithmetic_agrees_in_every_lane(left: list[float], right: list[float]) 
     evaluator = Evaluator([])
     evaluator.define("a", from_array(np.array(left[:n])))
     evaluator.define("b", from_array(np.array(right[:n])))
-    cases = {
+    cases: dict[str, Callable[[float, float], float]] = {
         "a[i] + b[i]": lambda a, b: a + b,
         "a[i] - b[i]": lambda a, b: a - b,
         "a[i] × b[i]": lambda a, b: a * b,

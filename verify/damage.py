@@ -10,12 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 SECONDS = 20
-"""A damaged message may run long; a receiver that is still at it then has reported over-limit, which is noticed."""
+"""A damaged message may run long; a receiver that is still at it then has reported over-limit, which is
+noticed.
+"""
 
 
 @dataclass
 class Damage:
-    """What became of the flips: ``found`` counts them by verdict; ``unnoticed`` lists the bits that made no difference."""
+    """What became of the flips: ``found`` counts them by verdict; ``unnoticed`` lists the bits that made no
+    difference.
+    """
 
     found: Counter[str] = field(default_factory=Counter)
     unnoticed: list[int] = field(default_factory=list)
@@ -27,9 +31,9 @@ class Damage:
 
 
 def flipped(message: bytes, bit: int) -> bytes:
-    """Return the message with one bit inverted; bit 0 is the highest of the first byte.
+    r"""Return the message with one bit inverted; bit 0 is the highest of the first byte.
 
-    >>> flipped(b"\\x00", 1).hex()
+    >>> flipped(b"\x00", 1).hex()
     '40'
     """
     byte = bit // 8
@@ -37,9 +41,9 @@ def flipped(message: bytes, bit: int) -> bytes:
 
 
 def part(message: bytes, bits: int) -> bytes:
-    """Return the first bits of a message as a message of its own, filled up with zeros.
+    r"""Return the first bits of a message as a message of its own, filled up with zeros.
 
-    >>> part(b"\\xff", 3).hex()
+    >>> part(b"\xff", 3).hex()
     'e0'
     """
     data = bytearray(message[: (bits + 7) // 8])
@@ -51,8 +55,8 @@ def part(message: bytes, bits: int) -> bytes:
 def flip_each(command: Sequence[str], message: bytes, bits: Sequence[int], workers: int = 2) -> Damage:
     """Flip each of the bits, one at a time, and run a receiver on every damaged message.
 
-    Raises ``ValueError`` when the receiver does not find the undamaged message sound, and ``RuntimeError`` when it
-    breaks down (neither says that all holds nor that something does not).
+    Raises ``ValueError`` when the receiver does not find the undamaged message sound, and ``RuntimeError``
+    when it breaks down (neither says that all holds nor that something does not).
     """
     damage = Damage()
     with tempfile.TemporaryDirectory(prefix="isagoge-") as folder:

@@ -1,7 +1,7 @@
 """The figures in README.md, each written by running something.
 
-``python -m isagoge.figures --write`` measures everything (the embedded model, all core models that ``make models`` collected;
-some minutes) and fills README.md. The tests call the parts and compare.
+``python -m isagoge.figures --write`` measures everything (the embedded model, all core models that ``make
+models`` collected; some minutes) and fills README.md. The tests call the parts and compare.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,9 @@ from isagoge.verify.models import recipes
 from isagoge.verify.models.registry import entries
 
 TOLERANCE = 1e-5
-"""The largest error against ONNX Runtime that the core models may have, relative to the largest element of an output."""
+"""The largest error against ONNX Runtime that the core models may have, relative to the largest element of an
+output.
+"""
 
 _SLOT = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -62,7 +64,7 @@ def language_facts() -> list[tuple[str, str]]:
     return rows
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     """Return a Markdown table; the first column is text, the others are numbers.
 
     >>> print(table(("a", "b"), [("x", "1")]), end="")
@@ -76,7 +78,9 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 
 def isagoge(*words: str) -> tuple[int, str]:
-    """Run the command line and return exit status and standard output; what it says on standard error goes through."""
+    """Run the command line and return exit status and standard output; what it says on standard error goes
+    through.
+    """
     done = subprocess.run([sys.executable, "-m", "isagoge.cli", *words], stdout=subprocess.PIPE, text=True)
     return done.returncode, done.stdout
 
@@ -84,7 +88,8 @@ def isagoge(*words: str) -> tuple[int, str]:
 def try_model(name: str, models: Path, folder: Path, python_seconds: float) -> dict[str, Any]:
     """Generate and verify one collected model with its recipe's inputs; return what is worth telling.
 
-    ``models`` holds NAME.onnx; messages and reports go to ``folder``. Raises ``RuntimeError`` when something does not hold.
+    ``models`` holds NAME.onnx; messages and reports go to ``folder``. Raises ``RuntimeError`` when something
+    does not hold.
     """
     folder.mkdir(parents=True, exist_ok=True)
     inputs, files = recipes.inputs(name, models=models), []

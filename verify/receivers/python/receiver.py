@@ -327,7 +327,7 @@ class Writer:
             self.data(*values)
             return self.assign(f"[{', '.join(map(self.real, values))}]", DATA, True)
         head = term.items[0]
-        return self.call(values[0], values[1:], head.op == "fn" or head.op == "name" and head.n not in env)
+        return self.call(values[0], values[1:], head.op == "fn" or (head.op == "name" and head.n not in env))
 
     def branch(self, result: str, term: Term, env: dict[int, Value]) -> int:
         self.indent += 1
@@ -356,7 +356,7 @@ class Writer:
     def invoke(self, fun: Fun, args: list[Value]) -> Value:
         """Writes the function in its place, or a call of it."""
         small = fun.term and (fun.term.size < 100 or not fun.name or any(v.fun for v in args))
-        if small and self.fuel > 0 or fun.name in ARITY:
+        if (small and self.fuel > 0) or fun.name in ARITY:
             return self.inline(fun, args)
         return self.assign(f"{self.real(Value(fun=fun))}.call({', '.join(map(self.real, args))})", ANY)
 
@@ -395,7 +395,7 @@ class Writer:
         return self.assign(code, NUM, pure, f"{a.whole} {SIGNS[name]} {b.whole}" if whole else "", high)
 
     def loop(self, name: int, args: list[Value]) -> Value:
-        """array (13), fold (17) and scan (18)."""
+        """Array (13), fold (17) and scan (18)."""
         n, f, serial = self.real(args[0]), args[-1], next(SERIAL)
         self.data(*args[1:-1])  # 7.1
         if not f.fun:

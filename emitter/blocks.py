@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from isagoge.spec.terms import At, Define, Fn, Listing, Name, Num, Term, apply, free_names, let
 
@@ -22,7 +23,7 @@ class Block:
     gives: tuple[str, ...]
 
     def result(self, value: str, block_value: Term) -> Term:
-        """Return the term for one of the values given, where ``block_value`` stands for the function's value."""
+        """Return the term for one of the values given; ``block_value`` stands for the function's value."""
         return block_value if len(self.gives) == 1 else At(block_value, (Num(self.gives.index(value)),))
 
     def definition(self) -> Define:
@@ -78,7 +79,7 @@ def blocks(program: Program, count: int | None = None) -> list[Block]:
     last = _last_uses(program)
     available = [tensor.value for tensor in program.inputs]
     made = []
-    for k, (start, stop) in enumerate(zip(cuts, cuts[1:], strict=False), 1):
+    for k, (start, stop) in enumerate(pairwise(cuts), 1):
         steps = tuple(program.steps[start:stop])
         own = {step.value for step in steps}
         used = {name for step in steps for name in free_names(step.term)}

@@ -147,9 +147,10 @@ class VectorWriter:
         runtime = max(gap.relative for gap in distances(self._program.outputs, theirs, exact))
         if message > self._tolerance or not math.isfinite(worst.relative):
             raise TooFar(
-                f"output {worst.output} is {worst.relative:.3g} (relative) from ONNX Runtime's, more than the tolerance "
-                f"{self._tolerance:g}; without rounding to float32 the outputs would move by {message:.3g} in the message "
-                f"and by {runtime:.3g} in ONNX Runtime; state another tolerance with --tolerance"
+                f"output {worst.output} is {worst.relative:.3g} (relative) from ONNX Runtime's, more than the "
+                f"tolerance {self._tolerance:g}; without rounding to float32 the outputs would move by "
+                f"{message:.3g} in the message and by {runtime:.3g} in ONNX Runtime; state another tolerance "
+                "with --tolerance"
             )
         return Accuracy(
             absolute, worst.relative, 10.0 ** math.ceil(math.log10(worst.relative)), message, runtime

@@ -22,7 +22,7 @@ from .fold_constants import fold
 from .graph import Graph
 from .lowering import HANDLERS, Fact, Node, Output, Unsupported
 from .naming import Names, inline
-from .operators.common import at
+from .operators.lifting import at
 from .program import Program, Shape, Tensor
 from .shapes import follow
 from .tensors import number_term

@@ -9,7 +9,7 @@ from isagoge.spec.terms import Fn, If, Name, Num, Term, apply
 
 from ..lowering import Context, Node, Output, operator
 from ..shapes import elements
-from .common import at, integer, items, rounded
+from .lifting import at, integer, items, rounded
 from .shape import filled
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from isagoge.spec.terms import Fn, Name, Num, Term, apply
 
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
-from .common import at, mapped, rounder
+from .lifting import at, mapped, rounder
 from .spatial import (
     Axis,
     Size,

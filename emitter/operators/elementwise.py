@@ -14,7 +14,7 @@ from onnx.helper import tensor_dtype_to_np_dtype
 from isagoge.spec.terms import At, If, Name, Num, Term, apply, let
 
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
-from .common import BOOL, elementwise, integer, rounded, rounding
+from .lifting import BOOL, elementwise, integer, rounded, rounding
 
 ONE, ZERO = Num(1), Num(0)
 

@@ -10,7 +10,7 @@ from isagoge.spec.terms import At, Fn, If, Listing, Name, Num, Term, apply
 
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
 from ..shapes import elements
-from .common import (
+from .lifting import (
     INT64,
     at,
     axis_of,

@@ -12,7 +12,7 @@ from isagoge.spec.terms import At, Fn, Listing, Name, Num, Term, apply
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
 from ..program import Shape
 from ..shapes import broadcast
-from .common import at, call, mapped, rounded, rounder, under, wrapped
+from .lifting import at, call, mapped, rounded, rounder, under, wrapped
 
 
 def columns(context: Context, b: Fact) -> Term:

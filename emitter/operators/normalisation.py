@@ -10,7 +10,7 @@ from isagoge.spec.terms import Apply, At, Fn, Listing, Name, Num, Term, apply, l
 
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
 from ..tensors import number_term
-from .common import axis_of, call, mapped, rearranged, rounded, rounder
+from .lifting import axis_of, call, mapped, rearranged, rounded, rounder
 from .spatial import along, size_of, term
 
 

@@ -8,7 +8,7 @@ from isagoge.spec.terms import Apply, At, Fn, Listing, Name, Num, Term, apply, l
 
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
 from ..tensors import number_term
-from .common import mapped, rounded, rounder
+from .lifting import mapped, rounded, rounder
 from .spatial import Axis, axes_of, check_axes, padded, per_axis, shape_of, term
 
 LOWEST = apply("-", Num(0), apply("÷", Num(1), Num(0)))

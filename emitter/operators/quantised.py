@@ -10,7 +10,7 @@ from onnx.helper import tensor_dtype_to_np_dtype
 from isagoge.spec.terms import Term, apply
 
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
-from .common import FLOAT32, axis_of, elementwise, integer, rounded, under, wrapped
+from .lifting import FLOAT32, axis_of, elementwise, integer, rounded, under, wrapped
 
 
 def _spread(context: Context, x: Fact, name: str, axis: int) -> Fact:

@@ -12,7 +12,7 @@ from isagoge.spec.terms import Apply, At, Fn, Listing, Name, Num, Term, apply
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
 from ..program import Shape
 from ..tensors import number_term
-from .common import mapped, rounder
+from .lifting import mapped, rounder
 from .spatial import choice, size_of, term
 
 PARTS = {"RNN": 1, "GRU": 3, "LSTM": 4}

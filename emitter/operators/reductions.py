@@ -13,7 +13,7 @@ import numpy as np
 from isagoge.spec.terms import Apply, Fn, Name, Num, Term, apply, let
 
 from ..lowering import Context, Fact, Node, Output, operator
-from .common import INT64, axis_of, integers, mapped, mentions, rearranged, rounded
+from .lifting import INT64, axis_of, integers, mapped, mentions, rearranged, rounded
 from .shape import unsqueezed
 
 Row = Callable[[Term], Term]

@@ -14,7 +14,7 @@ from ..lowering import Context, Fact, Node, Output, Unsupported, operator
 from ..program import Shape
 from ..shapes import elements
 from ..tensors import number_term
-from .common import FLOAT32, at, axis_of, rounder, under
+from .lifting import FLOAT32, at, axis_of, rounder, under
 from .spatial import Size, along, choice, size_of, term
 
 PLACES = {

@@ -14,7 +14,7 @@ from isagoge.spec.terms import Apply, Fn, Listing, Name, Num, Term, apply
 from ..lowering import Context, Fact, Node, Output, Unsupported, operator
 from ..program import Shape
 from ..shapes import elements
-from .common import INT64, at, axis_of, integers, items, mapped, rearranged, replaced, under, wrapped
+from .lifting import INT64, at, axis_of, integers, items, mapped, rearranged, replaced, under, wrapped
 
 Length = int | str | None
 

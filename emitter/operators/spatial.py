@@ -12,7 +12,7 @@ from isagoge.spec.terms import At, Fn, Listing, Name, Num, Term, apply
 from ..lowering import Context, Fact, Node, Unsupported
 from ..program import Shape
 from ..tensors import number_term
-from .common import mapped
+from .lifting import mapped
 
 Size = int | Term
 """A length, a pad or the like: a number if known while lowering, else a term that gives it at run time."""

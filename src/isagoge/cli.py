@@ -63,7 +63,7 @@ def _execute(options: argparse.Namespace) -> int:
     from isagoge.verify.sidecar import SidecarError
     from isagoge.verify.tensors import TensorError
 
-    from .commands.common import UserError, say
+    from .commands.console import UserError, say
 
     module = importlib.import_module(f"isagoge.commands.{options.command}")
     try:

@@ -11,7 +11,7 @@ from functools import partial
 from isagoge.spec.conformance import examples
 from isagoge.verify import catalogue, conform
 
-from .common import bars, say, write_json
+from .console import bars, say, write_json
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -20,7 +20,7 @@ from isagoge.verify.sidecar import Sidecar
 from isagoge.verify.sidecar import parse as parse_sidecar
 from isagoge.verify.verifier import Limits, Trial, verify
 
-from .common import Tensor, UserError, bars, conclude, say
+from .console import Tensor, UserError, bars, conclude, say
 from .generate import made, summary
 from .sheet import PLAIN, SHADES, Pictures, as_png, as_text
 

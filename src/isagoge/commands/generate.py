@@ -14,7 +14,7 @@ from isagoge.emitter.generate import Options, generate
 from isagoge.emitter.graph import ModelError
 from isagoge.emitter.lower import UnsupportedOperators
 
-from .common import UserError, count, load_tensors, named_file, natural, positive, say, write_json
+from .console import UserError, count, load_tensors, named_file, natural, positive, say, write_json
 
 
 def add(parser: argparse.ArgumentParser) -> None:

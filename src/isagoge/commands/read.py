@@ -8,7 +8,7 @@ from pathlib import Path
 
 from isagoge.emitter.dump import read_lines
 
-from .common import UserError, count, message_file, natural, say, sidecar_of
+from .console import UserError, count, message_file, natural, say, sidecar_of
 
 _DAMAGE = re.compile(r"statement \d+, which begins at bit .*; reading stops here")
 

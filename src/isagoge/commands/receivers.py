@@ -6,7 +6,7 @@ import argparse
 
 from isagoge.verify import catalogue
 
-from .common import say, write_json
+from .console import say, write_json
 
 
 def add(parser: argparse.ArgumentParser) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 from isagoge.emitter.tensors import question
 from isagoge.verify import catalogue, drive, tensors
 
-from .common import (
+from .console import (
     UserError,
     bars,
     count,

@@ -14,7 +14,7 @@ from isagoge.verify.sidecar import Sidecar
 from isagoge.verify.tensors import Tensor
 from isagoge.verify.verifier import Trial, verify
 
-from .common import (
+from .console import (
     UserError,
     add_limits,
     bars,

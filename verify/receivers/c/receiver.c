@@ -72,6 +72,7 @@ static jmp_buf trap;            /* where an error leads to */
 static double seconds = 3600;   /* budget of time (10.1) */
 static size_t memory;           /* budget of memory, in bytes */
 static size_t memory_used;      /* of which so much is taken */
+static time_t started;          /* when this was, for the budget of time */
 static int time_is_up;          /* the budget of time was exceeded */
 static long ticks = TICKS;      /* steps left until the next look */
 
@@ -85,11 +86,14 @@ static void fail(int e)
 
 /*
  * look_at_clock() is called every TICKS steps; fails when time is up (8.1).
+ * Elapsed time (10.1) is known to the second below; processor time, which is
+ * never more, is known better.
  */
 static void look_at_clock(void)
 {
     ticks = TICKS;
-    if ((double)clock() / CLOCKS_PER_SEC > seconds) {
+    if ((double)clock() / CLOCKS_PER_SEC > seconds ||
+            difftime(time(NULL), started) - 1 >= seconds) {
         time_is_up = 1;
         fail(OVER);
     }
@@ -3053,9 +3057,10 @@ int main(int argc, char **argv)
     Source *s = &message;
     double megabytes = 4096, *option;
     char *end;
-    int i, files = 0, status = 0, can = 1;
+    int i, files = 0, dashes = 0, status = 0, can = 1;
     size_t g;
 
+    started = time(NULL);
     for (i = 1; i < argc && can; i++) {
         option = strcmp(argv[i], "--seconds") == 0 ? &seconds :
                  strcmp(argv[i], "--megabytes") == 0 ? &megabytes : NULL;
@@ -3063,12 +3068,14 @@ int main(int argc, char **argv)
             can = ++i < argc;
             if (can) {
                 *option = strtod(argv[i], &end);
-                can = end != argv[i] && *end == '\0' && *option >= 0;
+                can = end != argv[i] && *end == '\0' && *option > 0;
             }
         } else if (argv[i][0] == '-' && argv[i][1] == '-')
             can = 0;
-        else if (++files > 2)
-            can = 0;
+        else {
+            dashes += strcmp(argv[i], "-") == 0;
+            can = ++files <= 2 && dashes <= 1;                  /* 10.1 */
+        }
     }
     memory = megabytes < 1e12 ? (size_t)(megabytes * 1048576) : SIZE_MAX / 4;
     files = can ? files : 0;

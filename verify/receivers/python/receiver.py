@@ -1,8 +1,8 @@
 """A receiver for the Isagoge language: python receiver.py [--seconds S] [--megabytes M] MESSAGE [QUESTION]
 
-The numbers in comments are clauses of the specification.  The Reader turns bits into terms (1-4).  The library has
-what operations do (5-7).  The Writer turns a term into Python with real loops, one assignment for each operation,
-so that errors come in the order of evaluation.  The Receiver judges and reports within its limits (8, 10).
+The numbers in comments are clauses of the specification.  The Reader turns bits into terms (1-4).  The library
+has what operations do (5-7).  The Writer turns a term into Python with real loops, one assignment for each
+operation, so that errors come in the order of evaluation.  The Receiver judges and reports (8, 10).
 """
 
 from __future__ import annotations
@@ -25,14 +25,8 @@ from typing import Any, NamedTuple
 OPEN, CLOSE, NUMBER, NAME = "00", "01", "10", "11"  # 1.3
 ARITY = {1: 2, 2: 2, 3: 2, 4: 2, 5: 2, 6: 2, 9: 1, 10: 1, 11: 1, 12: 2, 13: 2, 14: 1, 17: 3, 18: 3}  # 3.1
 FORMS = {0: "define", 7: "if", 8: "fn", 15: "at", 16: "list", 19: "bits"}  # 3.2
-TERMS = {
-    "if": (3, 3),
-    "fn": (1, 1),
-    "at": (2, 1e9),
-    "list": (0, 1e9),
-    "bits": (0, 0),
-    "apply": (2, 1e9),
-}  # least, most
+# How many terms a group has, at least and at most (3.2, 3.3).
+TERMS = {"if": (3, 3), "fn": (1, 1), "at": (2, 1e9), "list": (0, 1e9), "bits": (0, 0), "apply": (2, 1e9)}
 FIRST_NEW = 20  # 3.5
 Token = tuple[str, int]
 
@@ -52,13 +46,12 @@ class Term(NamedTuple):
     items: tuple[Term, ...] = ()
     arity: int = 0  # of a `fn`
     raw: str = ""  # of `bits`
-    size: int = 1
 
 
 class Reader:
-    def __init__(self, data: bytes, new: int) -> None:
-        self.bits = f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}" if data else ""  # 1.1
-        self.at = 0
+    def __init__(self, bits: str, new: int) -> None:
+        self.bits, self.at = bits, 0
+        self.keep = True  # whether to build terms, or only to read over them
         self.new = new  # the next new name, outside of functions
         self.hidden = -1  # the name being defined, which is not in scope in its own definition (3.5)
         self.used: set[int] = set()  # the definitions that the statement uses
@@ -104,7 +97,7 @@ class Reader:
         if op == "bits":  # 3.4
             n = self.want(NUMBER)
             need(n <= len(self.bits) - self.at, "cut")  # 8.2: known before any memory is asked for
-            raw, self.at = self.bits[self.at : self.at + n], self.at + n
+            raw, self.at = self.bits[self.at : self.at + n] if self.keep else "", self.at + n
         if op == "fn":  # 3.5
             self.want(NAME, new)
             new, token = new + 1, self.token()
@@ -115,30 +108,41 @@ class Reader:
         while (token := self.token())[0] != CLOSE or len(items) < least:
             need(len(items) < most, "form")
             items.append(self.term(new, depth, token))
-        return Term(op, first, tuple(items), new - first, raw, 1 + sum(item.size for item in items))
+        return Term(op, first, tuple(items), new - first, raw) if self.keep else Term("skipped")
 
-    def statements(self) -> Iterator[tuple[int, Term]]:
-        """Each statement: the name that it defines, or -1 for a claim, and the term (4.1)."""
+    def statement(self) -> Term:
+        """A statement; `hidden` becomes the name that it defines, or -1 for a claim (4.1)."""
+        start, self.used, self.hidden = self.at, set(), -1
+        token = self.token()
+        if token[0] != OPEN:
+            term = self.term(self.new, 0, token)
+        elif (token := self.token()) != (NAME, 0):
+            term = self.group(self.new, 1, token)
+        else:
+            self.hidden = self.want(NAME, self.new)
+            term = self.term(self.new + 1, 1, self.token())
+            self.want(CLOSE)
+        self.at += 1
+        need(self.at <= len(self.bits), "cut")
+        need(self.bits.count("1", start, self.at) % 2 == 0, "parity")  # 4.2
+        return term
+
+    def statements(self) -> Iterator[tuple[int, Term | None]]:
+        """The names and terms; the term is None if it takes too much memory (8.1)."""
         while len(self.bits) - self.at > 7 or "1" in self.bits[self.at :]:  # 4.3
-            start, self.used, self.hidden = self.at, set(), -1
-            token = self.token()
-            if token[0] != OPEN:
-                term = self.term(self.new, 0, token)
-            elif (token := self.token()) != (NAME, 0):
-                term = self.group(self.new, 1, token)
-            else:
-                self.hidden = self.want(NAME, self.new)
-                term = self.term(self.new + 1, 1, self.token())
-                self.want(CLOSE)
-            self.at += 1
-            need(self.at <= len(self.bits), "cut")
-            need(self.bits.count("1", start, self.at) % 2 == 0, "parity")  # 4.2
+            start, term = self.at, None
+            try:
+                term = self.statement()
+            except MemoryError:
+                self.at, self.keep = start, False
+                self.statement()
+            self.keep = True
             self.new += self.hidden >= 0
             yield self.hidden, term
 
 
-# The library.  A number is a float, an array a list (5.1).  Python's TypeError and AttributeError stand for `kind`
-# and its IndexError for `range` (see VERDICTS); where Python would not raise them, there is a check.
+# The library.  A number is a float, an array a list (5.1).  Python's TypeError and AttributeError stand for
+# `kind`, its IndexError for `range` (see VERDICTS); where Python would not raise them, there is a check.
 
 BIG = sys.maxsize  # an index that no list has
 BYTES = [tuple((0.0, 1.0)[b >> k & 1] for k in range(7, -1, -1)) for b in range(256)]
@@ -152,10 +156,6 @@ class Function:
 
     def __eq__(self, other: object) -> bool:
         raise TypeError  # 6.4
-
-
-def fail(verdict: str) -> Any:
-    raise Fault(verdict)
 
 
 def apply(f: Any, *args: Any) -> Any:  # 5.3
@@ -201,9 +201,10 @@ def exponent(x: float) -> float:  # 6.7
 
 
 def rounded(p: float, x: float) -> float:  # 6.8
-    whole = p % 1.0 == 0.0 or p > 2.0**53
-    if not math.isfinite(x) or not x or p >= 53.0 or not p >= 1.0 or not whole:
-        return x if p >= 1.0 and whole else fail("range")
+    finite = math.isfinite(x)
+    need(p >= 1.0 and (p > 2.0**53 or p % 1.0 == 0.0), "range")
+    if p >= 53.0 or not finite or not x:
+        return x
     m, e = math.frexp(x)
     m = math.ldexp(round(math.ldexp(m, int(p))), -int(p))  # Python's round takes ties to the even integer
     return math.ldexp(m, min(e, 1023)) * (2.0 if e > 1023 else 1.0)
@@ -215,6 +216,7 @@ ANY, DATA, NUM, TRUTH = 0, 1, 2, 3  # what is known of a value: nothing; no func
 VARIABLE = re.compile(r"\b[vi]\d+\b")  # v1 is a value, and i1 the int equal to it
 SERIAL = count(1)
 SIGNS = {1: "==", 2: "<", 3: "+", 4: "-", 5: "*", 6: "/"}
+FUEL = 5000  # terms written for a statement before functions are no more written in place
 STEEP = 14  # blocks in blocks; Python does not take more than 20 loops in one another
 
 
@@ -227,6 +229,7 @@ class Fun:
     term: Term | None
     env: dict[int, Value]
     maker: str = ""
+    cost: int = 0  # how many terms were written for it
 
 
 class Value(NamedTuple):
@@ -245,20 +248,18 @@ def literal(x: float) -> Value:
 
 
 class Writer:
-    """Writes the source for one statement; `fuel` is how many terms it may write before it writes calls only."""
+    """Writes the source for one statement."""
 
-    def __init__(self, known: dict[int, Value], fuel: int) -> None:
-        self.known, self.fuel, self.indent = known, fuel, 2
+    def __init__(self, known: dict[int, Value]) -> None:
+        self.known, self.fuel, self.indent = known, FUEL, 2
         self.lines: list[tuple[str, str]] = []  # a line, and its variable if it does nothing but set that
         self.functions: list[str] = []
-        self.blocks: dict[str, Any] = {}
+        self.blocks: dict[str, list[float]] = {}
 
     def emit(self, text: str, only: str = "") -> None:
         self.lines.append((" " * self.indent + text, only))
 
-    def assign(
-        self, code: str, kind: int = DATA, pure: bool = False, whole: str = "", high: int = 0
-    ) -> Value:
+    def assign(self, code: str, kind: int, pure: bool = False, whole: str = "", high: int = 0) -> Value:
         """A new variable; if its line cannot fail (pure), it is left out where nothing uses it."""
         n = next(SERIAL)
         self.emit(f"v{n} = {code}", f"v{n}" if pure else "")
@@ -276,7 +277,7 @@ class Writer:
         """Writes a function that makes the Function from the variables around it; returns the call of it."""
         if not fun.maker:
             outer, self.lines, indent, self.indent = self.lines, [], self.indent, 2
-            serial = next(SERIAL)
+            serial, fuel = next(SERIAL), self.fuel
             args = [Value(f"v{next(SERIAL)}") for _ in range(fun.arity)]
             self.emit(f"return {self.real(self.inline(fun, args))}")
             used: set[str] = set()
@@ -285,7 +286,7 @@ class Writer:
                 if not only or only in used:
                     used.update(VARIABLE.findall(text))
                     texts.append(text)
-            self.lines, self.indent = outer, indent
+            self.lines, self.indent, fun.cost = outer, indent, fuel - self.fuel
             fun.maker = f"make{serial}({', '.join(sorted(v for v in used if int(v[1:]) < serial))})"
             texts += [f" def call({', '.join(v.code for v in args)}):", f"def {fun.maker}:"]
             self.functions += reversed(texts)
@@ -299,7 +300,8 @@ class Writer:
         if term.op == "name":
             if term.n in ARITY:
                 return Value(fun=Fun(ARITY[term.n], term.n, None, {}))
-            return env.get(term.n) or self.known.get(term.n) or self.assign("fail('missing')", ANY)  # 4.5
+            known = env.get(term.n) or self.known.get(term.n)
+            return known or self.assign("need(False, 'missing')", ANY)  # 4.5
         if term.op == "fn":
             return Value(fun=Fun(term.arity, 0, term, env))  # 5.2
         if self.indent > STEEP:
@@ -311,52 +313,52 @@ class Writer:
         if term.op == "if":  # 5.5
             test = self.term(term.items[0], env)
             t, result = self.real(test), f"v{next(SERIAL)}"
-            wrong = f"{t} == 1.0 or {t} != 0.0 and fail('range' if type({t}) is float else 'kind')"
+            wrong = f"{t} == 1.0 or {t} != 0.0 and need(False, 'range' if type({t}) is float else 'kind')"
             self.emit(f"if {t if test.kind == TRUTH else wrong}:")
-            then = self.branch(result, term.items[1], env)
-            self.emit("else:")
-            return Value(result, min(then, self.branch(result, term.items[2], env)))
+            kinds = []
+            for item in term.items[1:]:
+                self.indent += 1
+                value = self.term(item, env)
+                self.emit(f"{result} = {self.real(value)}")
+                self.indent -= 1
+                self.emit("else:")
+                kinds.append(value.kind)
+            self.lines.pop()
+            return Value(result, min(kinds))
         if term.op == "at":  # 5.6
             array = self.real(self.term(term.items[0], env))
             for item in term.items[1:]:
                 i = self.term(item, env)
-                array = self.assign(f"{array}[{i.whole or f'index({self.real(i)})'}]").code
-            return Value(array, DATA if len(term.items) > 1 else ANY)
-        values = [self.term(item, env) for item in term.items]  # from left to right: 5.3, 5.7
-        if term.op == "list":
-            self.data(*values)
+                array = self.assign(f"{array}[{i.whole or f'index({self.real(i)})'}]", DATA).code
+            return Value(array, DATA)
+        if term.op == "list":  # 5.7
+            values = [self.data(self.term(item, env)) for item in term.items]
             return self.assign(f"[{', '.join(map(self.real, values))}]", DATA, True)
-        head = term.items[0]
-        return self.call(values[0], values[1:], head.op == "fn" or (head.op == "name" and head.n not in env))
+        first, *rest = term.items  # 5.3
+        head = self.term(first, env)
+        free = first.op == "fn" or first.op == "name" and first.n not in env  # 5.4
+        own = head.fun.arity if head.fun and free else 0
+        args = [self.term(item, env) for item in rest[:own]]
+        return self.call(head, args + [self.data(self.term(item, env)) for item in rest[own:]])
 
-    def branch(self, result: str, term: Term, env: dict[int, Value]) -> int:
-        self.indent += 1
-        value = self.term(term, env)
-        self.emit(f"{result} = {self.real(value)}")
-        self.indent -= 1
-        return value.kind
+    def data(self, value: Value) -> Value:
+        """Checks that the value is no function."""
+        if value.kind == ANY:
+            self.emit(f"if type({self.real(value)}) is Function: raise TypeError")
+        return value
 
-    def data(self, *values: Value) -> None:
-        """Checks that none of the values is a function."""
-        for value in values:
-            if value.kind == ANY:
-                self.emit("fail('kind')" if value.fun else f"if type({value.code}) is Function: fail('kind')")
-
-    def call(self, head: Value, args: list[Value], free: bool) -> Value:
-        """5.3; `free` tells that the arguments that the function itself takes may be functions (5.4)."""
-        fun = head.fun
-        arity = fun.arity if fun else 0
-        self.data(*(args[arity:] if free else args))
-        if fun and len(args) >= arity:
-            result = self.invoke(fun, args[:arity])
-            return self.call(result, args[arity:], False) if len(args) > arity else result
+    def call(self, head: Value, args: list[Value]) -> Value:
+        """The application of a value (5.3)."""
+        if (fun := head.fun) and len(args) >= fun.arity:
+            result = self.invoke(fun, args[: fun.arity])
+            return self.call(result, args[fun.arity :]) if len(args) > fun.arity else result
         f, codes = self.real(head), ", ".join(map(self.real, args))
         return self.assign(f"{f}.call({codes}) if {f}.arity == {len(args)} else apply({f}, {codes})", ANY)
 
     def invoke(self, fun: Fun, args: list[Value]) -> Value:
         """Writes the function in its place, or a call of it."""
-        small = fun.term and (fun.term.size < 100 or not fun.name or any(v.fun for v in args))
-        if (small and self.fuel > 0) or fun.name in ARITY:
+        small = fun.term and (fun.cost < 100 or not fun.name or any(v.fun for v in args))
+        if small and self.fuel > 0 or fun.name in ARITY:
             return self.inline(fun, args)
         return self.assign(f"{self.real(Value(fun=fun))}.call({', '.join(map(self.real, args))})", ANY)
 
@@ -366,25 +368,20 @@ class Writer:
         return self.loop(fun.name, args) if fun.name in (13, 17, 18) else self.primitive(fun.name, args)
 
     def primitive(self, name: int, args: list[Value]) -> Value:
-        x, y = self.real(args[0]), self.real(args[-1])
         a, b = args[0], args[-1]
+        x, y = self.real(a), self.real(b)
         pure, mixed = min(a.kind, b.kind) >= NUM, max(a.kind, b.kind) < NUM
         code = f"{x} {SIGNS.get(name, '')} {y}"
-        if mixed and name in (
-            2,
-            3,
-        ):  # 6.9: Python compares and adds lists, but does not take a sign before one
-            code = code.replace(f" {y}", f" +{y}")
+        if mixed:  # Python compares and adds lists, but does not take a sign before one (6.9)
+            code = {1: f"equal({x}, {y})", 2: f"{x} < +{y}", 3: f"{x} + +{y}"}.get(name, code)
         if name in (1, 2):  # 6.4
-            return self.assign(
-                f"1.0 if {f'equal({x}, {y})' if mixed and name == 1 else code} else 0.0", TRUTH, pure
-            )
+            return self.assign(f"1.0 if {code} else 0.0", TRUTH, pure)
         if name == 6:
             return self.assign(f"{code} if {y} else divide({x}, {y})", NUM, pure)
         if name == 9:  # 6.5: // keeps -0, and gives NaN for an infinity
             return a if a.whole else self.assign(f"n if (n := {x} // 1.0) == n else {x}", NUM, pure)
         if name == 14:  # 7.4
-            n = self.assign(f"len({x})").code
+            n = self.assign(f"len({x})", NUM).code
             return self.assign(f"float({n})", NUM, True, n, 2**33)
         if name > 6:
             function = {10: "pow2", 11: "exponent", 12: "rounded"}[name]
@@ -395,13 +392,12 @@ class Writer:
         return self.assign(code, NUM, pure, f"{a.whole} {SIGNS[name]} {b.whole}" if whole else "", high)
 
     def loop(self, name: int, args: list[Value]) -> Value:
-        """Array (13), fold (17) and scan (18)."""
+        """array (13), fold (17) and scan (18)."""
         n, f, serial = self.real(args[0]), args[-1], next(SERIAL)
-        self.data(*args[1:-1])  # 7.1
+        state = [self.assign(self.real(self.data(v)), DATA) for v in args[1:-1]]  # 7.1
         if not f.fun:
-            self.emit(f"if type({f.code}) is not Function: fail('kind')")
-        state = [self.assign(self.real(args[1]))] if name != 13 else []
-        out = state[0].code if name == 17 else self.assign("[]").code
+            self.emit(f"if type({f.code}) is not Function: raise TypeError")
+        out = state[0].code if name == 17 else self.assign("[]", DATA).code
         counter = Value(f"v{serial}", NUM, f"i{serial}")
         mark = len(self.lines)
         limit = "" if name == 17 else ", LIMITS['elements']"
@@ -410,8 +406,7 @@ class Writer:
         self.emit(f"for {counter.whole} in {head}:")
         self.indent += 1
         self.emit(f"{counter.code} += 1.0", counter.code)
-        result = self.call(f, [*state, counter], False)  # 7.2
-        self.data(result)
+        result = self.data(self.call(f, [*state, counter]))  # 7.2
         value, same = self.real(result), len(self.lines) == mark + 3 and result.code != counter.code
         if state:
             self.emit(f"{state[0].code} = {value}")
@@ -432,20 +427,19 @@ VERDICTS = {TypeError: "kind", AttributeError: "kind", IndexError: "range"}
 def written(value: Any) -> str:  # 10.3
     if type(value) is list:
         return f"[{' '.join(map(written, value))}]"
-    return (
-        "function"
-        if type(value) is Function
-        else struct.pack(">d", math.nan if value != value else value).hex()
-    )
+    if type(value) is Function:
+        return "function"
+    return "7ff8000000000000" if math.isnan(value) else struct.pack(">d", value).hex()
 
 
 class Receiver:
     def __init__(self, seconds: float) -> None:
         self.known: dict[int, Value] = {}
+        self.blocks: dict[str, list[float]] = {}  # of the present statement
         self.good, self.over, self.armed = True, False, False
         self.scope: dict[str, Any] = dict(globals())
-        for n in ARITY:
-            self.scope[f"F{n}"] = self.function(Fun(ARITY[n], n, None, {}), 0)
+        for n, arity in ARITY.items():
+            self.scope[f"F{n}"] = self.function(Fun(arity, n, None, {}))
         self.deadline = time.monotonic() + seconds
         signal.signal(signal.SIGALRM, self.alarm)
         signal.setitimer(signal.ITIMER_REAL, min(max(seconds, 0.001), 1e8), 0.05)
@@ -469,19 +463,26 @@ class Receiver:
         except (MemoryError, RecursionError):
             return "", "over-limit"
 
-    def function(self, fun: Fun, fuel: int) -> Any:
-        writer = Writer(self.known, fuel)
+    def function(self, fun: Fun) -> Any:
+        """The Function for a Fun without variables around it."""
+        writer = Writer(self.known)
         last = f"made = {writer.maker(fun)}"
-        self.scope |= writer.blocks
+        self.blocks = writer.blocks
+        self.scope |= self.blocks
         exec("\n".join([*writer.functions, last]), self.scope)
         return self.scope["made"]
 
-    def judge(self, name: int, term: Term, asked: bool) -> str:
+    def judge(self, name: int, term: Term | None, asked: bool) -> str:
         """The verdict on a statement; the value of a definition becomes known."""
+        if not term:
+            raise MemoryError
         fun = Fun(term.arity, 0, term, {}) if term.op == "fn" else Fun(0, 0, Term("fn", 0, (term,)), {})
-        result = self.function(fun, 4000 + 2 * term.size)
+        result = self.function(fun)
         if term.op != "fn":
             result = result.call()
+        if type(result) is not Function:
+            for block_name in self.blocks:
+                del self.scope[block_name]
         if name < 0:  # 4.4, 10.2
             right = "true" if type(result) is float and result == 1.0 else "false"
             return "value " + written(result) if asked else right
@@ -492,16 +493,16 @@ class Receiver:
             self.known[name] = Value(fun=fun)
         return "defined"
 
-    def run(self, files: list[bytes]) -> int:
-        new, definitions = FIRST_NEW, dict[int, tuple[Term, set[int]]]()
-        for data in files:
-            reported, error = 0, ""
-            reader, error = self.attempt(Reader, data, new)
-            source = reader and reader.statements()
-            while not error and not self.over:
-                statement, error = self.attempt(next, source, None)
-                verdict = error
-                if statement and data is not files[-1]:  # 10.2: a message that is followed by a question
+    def run(self, files: list[str]) -> int:
+        """Judges the last file; of a message before it, evaluates what the question uses (10.2)."""
+        reported, new, definitions = 0, FIRST_NEW, dict[int, tuple[Term | None, set[int]]]()
+        for bits in files:
+            reported, reader = 0, Reader(bits, new)
+            source = reader.statements()
+            while not self.over:
+                statement, verdict = self.attempt(next, source, None)
+                self.over |= verdict != ""  # 4.5
+                if statement and bits is not files[-1]:
                     definitions[statement[0]] = statement[1], reader.used
                 elif statement:
                     needed = set(reader.used)
@@ -510,30 +511,35 @@ class Receiver:
                     for n in sorted(needed & definitions.keys()):
                         self.attempt(self.judge, n, definitions.pop(n)[0], False)
                     verdict = "".join(self.attempt(self.judge, *statement, len(files) > 1))
-                elif not error:
+                elif not verdict:
                     break
                 if verdict:
                     print(reported, verdict, flush=True)
-                    self.good = self.good and verdict.split()[0] in ("defined", "true", "value")
+                    self.good &= verdict.split()[0] in ("defined", "true", "value")
                 reported += 1
             new = reader.new
-            if error or self.over:
+            if self.over:
                 break
+        signal.setitimer(signal.ITIMER_REAL, 0)
         print("end", reported, flush=True)
         return 0 if self.good else 1
+
+
+def read(path: str) -> str:
+    with open(0 if path == "-" else path, "rb") as file:
+        data = file.read()
+    return f"{int.from_bytes(data, 'big'):0{8 * len(data)}b}" if data else ""  # 1.1
 
 
 def main() -> int:  # 10.1
     parser = argparse.ArgumentParser(allow_abbrev=False)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--megabytes", type=float, default=4096.0)
-    parser.add_argument("files", nargs="+", metavar="MESSAGE [QUESTION]")
+    parser.add_argument("message")
+    parser.add_argument("question", nargs="?")
     options = parser.parse_args()
-    try:
-        assert options.seconds >= 0 and options.megabytes >= 0 and len(options.files) <= 2
-        files = [open(0 if path == "-" else path, "rb").read() for path in options.files]
-    except (AssertionError, OSError) as error:
-        parser.error(str(error) or "a budget below 0, or more than two files")
+    if not (options.seconds > 0 and options.megabytes > 0) or options.message == options.question == "-":
+        parser.error("a budget must be above 0, and at most one file can be -")
     gc.disable()  # values form no cycles
     warnings.simplefilter("ignore")  # Python warns of source such as 1.0[0]
     LIMITS["elements"] = int(min(options.megabytes, 2.0**30) * 2**17)
@@ -543,6 +549,10 @@ def main() -> int:  # 10.1
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(what, (most, hard))
     sys.setrecursionlimit(most // 2500)
+    try:
+        files = [read(path) for path in (options.message, options.question) if path is not None]
+    except (OSError, MemoryError) as error:
+        parser.error(f"cannot read: {error}")
     return Receiver(options.seconds).run(files)
 
 

@@ -72,6 +72,8 @@ def distances(
     """
     found = []
     for tensor, a, b in zip(outputs, ours, theirs, strict=True):
+        if a.size == b.size == 0:
+            a = a.reshape(b.shape)  # nested arrays do not keep the lengths inside an empty one
         if a.shape != b.shape:
             raise TooFar(f"output {tensor.name}: the message gives shape {a.shape}, ONNX Runtime {b.shape}")
         a, b = a.astype(np.float64), b.astype(np.float64)

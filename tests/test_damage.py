@@ -33,7 +33,9 @@ def test_every_flip_in_the_primer_is_noticed(
     message, primer, _ = taught
     damage = flip_each(catalogue.command(catalogue.choose(["c"])[0]), part(message, primer), range(primer))
     record_property("flips", dict(damage.found))
-    print(f"{damage.tried} bits of the primer flipped, unnoticed: {len(damage.unnoticed)}; {dict(damage.found)}")
+    print(
+        f"{damage.tried} bits of the primer flipped, unnoticed: {len(damage.unnoticed)}; {dict(damage.found)}"
+    )
     assert damage.tried == primer
     assert damage.unnoticed == []
 

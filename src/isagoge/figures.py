@@ -126,6 +126,10 @@ def try_model(name: str, models: Path, folder: Path, python_seconds: float) -> d
         "bits": sidecar["message"]["bits"],
         "statements": sidecar["statements"],
         "error": max(errors),
+        "explained": max(
+            (v["explained"]["message_to_unrounded"] for v in sidecar["vectors"] if "explained" in v),
+            default=0.0,
+        ),
         "generate": generated,
         "receivers": {r["receiver"]: r for r in verified["receivers"]},
     }
@@ -144,7 +148,7 @@ def model_row(facts: dict[str, Any]) -> tuple[str, ...]:
         f"{sections['library']:,}",
         f"{sections['model']:,}",
         f"{sections['weights']:,}",
-        f"{facts['error']:.1e}",
+        f"{facts['error']:.1e}" + (f" ({facts['explained']:.1e})" if facts["explained"] else ""),
         *held,
     )
 

@@ -176,7 +176,7 @@ class VectorWriter:
         """
         first = self._message.statements
         k = self._count
-        self._ranks = [exact.ndim if np.isnan(exact).any() else None for exact in ours]
+        self._ranks = [y.ndim if np.isnan(x).any() else None for x, y in zip(ours, theirs, strict=True)]
         accuracy = self._judge(inputs, ours, theirs)
         self._accuracy = accuracy
         for i, (tensor, term, exact, other) in enumerate(
@@ -186,7 +186,7 @@ class VectorWriter:
             self._message.add(
                 Define(name, tensor_term(exact.astype(tensor.dtype))), f"The exact output {tensor.name}."
             )
-            self._equal(term, name, None if not np.isnan(exact).any() else exact.ndim)
+            self._equal(term, name, None if not np.isnan(exact).any() else other.ndim)
             if tensor.dtype.kind in "iub" and np.array_equal(exact, other):
                 continue
             original = f"original{k}_{i}"
@@ -195,7 +195,7 @@ class VectorWriter:
                 f"The output {tensor.name} of the runtime the model was made for.",
             )
             close = apply(
-                f"within{exact.ndim}", Name(name), Name(original), number_term_ratio(accuracy.stated)
+                f"within{other.ndim}", Name(name), Name(original), number_term_ratio(accuracy.stated)
             )
             self._message.add(Claim(close), f"The two lie within {accuracy.stated:g} of the largest element.")
         return first

@@ -23,7 +23,10 @@ from isagoge.spec.terms import Claim, Define
 EVALUATED = [
     e
     for e in examples()
-    if e.clause in ("5", "6", "7") and not e.text.startswith("0b") and e.verdicts != ("function",)
+    if e.clause in ("5", "6", "7")
+    and not e.text.startswith("0b")
+    and e.verdicts != ("function",)  # this evaluator's values are numbers and arrays
+    and e.text != "(=)(floor)."
 ]
 
 

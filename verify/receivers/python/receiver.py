@@ -1,8 +1,8 @@
 """A receiver for the Isagoge language: python receiver.py [--seconds S] [--megabytes M] MESSAGE [QUESTION]
 
-The numbers in comments are clauses of the specification.  The Reader turns bits into terms (1-4).  The library
-has what operations do (5-7).  The Writer turns a term into Python with real loops, one assignment for each
-operation, so that errors come in the order of evaluation.  The Receiver judges and reports (8, 10).
+The numbers in comments are clauses of the specification.  The Reader turns bits into terms (1-4).  The
+library has what operations do (5-7).  The Writer turns a term into Python with real loops, one assignment
+for each operation, so that errors come in their order (5.8).  The Receiver judges and reports (8, 10).
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import gc
 import math
+import os
 import re
 import resource
 import signal
@@ -56,7 +57,7 @@ class Reader:
         self.hidden = -1  # the name being defined, which is not in scope in its own definition (3.5)
         self.used: set[int] = set()  # the definitions that the statement uses
 
-    def token(self) -> Token:  # 1.3, 2
+    def token(self) -> Token:  # 1.2, 1.3, 2.1, 2.2
         kind, self.at = self.bits[self.at : self.at + 2], self.at + 2
         need(len(kind) == 2, "cut")
         if kind in (OPEN, CLOSE):
@@ -141,8 +142,8 @@ class Reader:
             yield self.hidden, term
 
 
-# The library.  A number is a float, an array a list (5.1).  Python's TypeError and AttributeError stand for
-# `kind`, its IndexError for `range` (see VERDICTS); where Python would not raise them, there is a check.
+# The library.  A number is a float (6.1, 6.2), an array a list (5.1).  Python's TypeError and AttributeError
+# stand for `kind`, its IndexError for `range` (see VERDICTS); where it does not raise, there is a check.
 
 BIG = sys.maxsize  # an index that no list has
 BYTES = [tuple((0.0, 1.0)[b >> k & 1] for k in range(7, -1, -1)) for b in range(256)]
@@ -357,7 +358,7 @@ class Writer:
 
     def invoke(self, fun: Fun, args: list[Value]) -> Value:
         """Writes the function in its place, or a call of it."""
-        small = fun.term and (fun.cost < 100 or not fun.name or any(v.fun for v in args))
+        small = fun.term and (fun.cost < 250 or not fun.name or any(v.fun for v in args))
         if small and self.fuel > 0 or fun.name in ARITY:
             return self.inline(fun, args)
         return self.assign(f"{self.real(Value(fun=fun))}.call({', '.join(map(self.real, args))})", ANY)
@@ -551,9 +552,14 @@ def main() -> int:  # 10.1
     sys.setrecursionlimit(most // 2500)
     try:
         files = [read(path) for path in (options.message, options.question) if path is not None]
+        if sum(map(len, files)) > LIMITS["elements"] * 8:
+            raise MemoryError
     except (OSError, MemoryError) as error:
         parser.error(f"cannot read: {error}")
-    return Receiver(options.seconds).run(files)
+    try:
+        return Receiver(options.seconds).run(files)
+    except BrokenPipeError:  # nobody reads the reports
+        os._exit(2)
 
 
 if __name__ == "__main__":

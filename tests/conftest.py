@@ -1,4 +1,4 @@
-"""Keeps the closing figures of a test run, for README (see isagoge.figures)."""
+"""Keeps the closing figures of a whole test run, for README (see isagoge.figures)."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from pathlib import Path
 import pytest
 
 SUMMARY = Path(__file__).parent.parent / "build" / "test-summary.txt"
+STARTED = time.monotonic()
+WHOLE = 1000
+"""A run in which fewer tests pass is one of a part, and its figures are not kept."""
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Write how many tests passed and how long that took, once all have run."""
+    """Write how many tests passed and how long that took."""
     stats = terminalreporter.stats
-    counts = [
-        f"{len(stats[word])} {word}" for word in ("passed", "failed", "error", "skipped") if stats.get(word)
-    ]
-    seconds = time.time() - float(terminalreporter._session_start.time)
-    if len(stats.get("passed", ())) > 1000:
+    words = [w for w in ("passed", "failed", "error", "skipped") if stats.get(w)]
+    if len(stats.get("passed", ())) > WHOLE:
         SUMMARY.parent.mkdir(exist_ok=True)
-        SUMMARY.write_text(f"{', '.join(counts)} in {seconds:.0f} s\n", "utf-8")
+        counts = ", ".join(f"{len(stats[w])} {w}" for w in words)
+        SUMMARY.write_text(f"{counts} in {time.monotonic() - STARTED:.0f} s\n", "utf-8")

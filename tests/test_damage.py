@@ -1,8 +1,9 @@
-"""Single-bit damage to the embedded model's message: every flip in the primer, and a share of those in the library."""
+"""Single-bit damage to the embedded model's message: every flip in the primer, a share of the library's."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,7 @@ def taught(tmp_path_factory: pytest.TempPathFactory) -> tuple[bytes, int, int]:
 
 
 def test_every_flip_in_the_primer_is_noticed(
-    taught: tuple[bytes, int, int], record_property: pytest.RecordProperty
+    taught: tuple[bytes, int, int], record_property: Callable[[str, object], None]
 ) -> None:
     message, primer, _ = taught
     damage = flip_each(catalogue.command(catalogue.choose(["c"])[0]), part(message, primer), range(primer))

@@ -1,6 +1,6 @@
 """The scalar functions of the library against mpmath with 50 digits, Python and NumPy.
 
-The bound that a function must keep is read from its English in 30_functions.isa, where alone it is stated.
+The bound that a function must keep is read from its English in the library, where alone it is stated.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from isagoge.primer.linker import lessons
 from isagoge.spec.semantics import Machine
 from isagoge.spec.terms import Apply, Define, Name
 
-FILES = ("10_logic.isa", "20_formats.isa", "30_functions.isa")
+FILES = ("10_logic.isa", "20_formats.isa", "30_exponentials.isa", "32_circular.isa", "34_activations.isa")
 POINTS = 120
 """Random points for each function and each of its regions."""
 

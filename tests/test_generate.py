@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -196,3 +198,28 @@ def test_the_sidecar_is_json_with_finite_numbers(tmp_path: Path) -> None:
 
     sidecar = json.loads((tmp_path / "d.json").read_text("utf-8"), parse_constant=refuse)
     assert all(math.isfinite(vector["relative"]) for vector in sidecar["vectors"])
+
+
+MEMORY = """
+import resource, sys
+from pathlib import Path
+from isagoge.emitter.generate import generate
+generate(Path(sys.argv[1]), Path(sys.argv[2]))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_is_at_most_three_times_the_file_and_300_megabytes(tmp_path: Path) -> None:
+    weights = {name: np.zeros((1800, 1800), np.float32) for name in ("a", "b", "c")}
+    rng = np.random.default_rng(0)
+    for array in weights.values():
+        array[:] = rng.standard_normal(array.shape, np.float32) / 40
+    nodes = [
+        helper.make_node("MatMul", [before, name], [f"v{name}"])
+        for before, name in (("x", "a"), ("va", "b"), ("vb", "c"))
+    ]
+    path = save(tmp_path / "large.onnx", nodes, {"x": [1, 1800]}, ["vc"], weights)
+    words = [sys.executable, "-c", MEMORY, str(path), str(tmp_path / "large.isa")]
+    done = subprocess.run(words, capture_output=True, text=True, check=True)
+    kilobytes = int(done.stdout.split()[-1])
+    assert kilobytes * 1024 <= 3 * path.stat().st_size + 300e6

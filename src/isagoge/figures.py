@@ -177,7 +177,7 @@ def measure(models: Path, folder: Path, python_seconds: float, tell: Callable[[s
     if status:
         raise RuntimeError(f"demo ended with {status}")
     blocks["demo"] = _fenced(re.sub(r"\S*/demo/", "", text))
-    shutil.copy(next((folder / "demo").glob("*.png")), "docs/demo.png")
+    shutil.copy(next((folder / "demo").glob("*.png")), "emitter/embedded/demo.png")
     sidecar = json.loads(next((folder / "demo").glob("*.json")).read_text("utf-8"))
     bits = {s["name"]: s["bits"] for s in sidecar["sections"]}
     rows = language_facts()
@@ -213,7 +213,6 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, default=Path("build/figures"))
     parser.add_argument("--python-seconds", type=float, default=110.0)
     options = parser.parse_args()
-    Path("docs").mkdir(exist_ok=True)
     blocks = measure(
         options.models, options.folder, options.python_seconds, lambda what: print(what, file=sys.stderr)
     )

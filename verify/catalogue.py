@@ -57,7 +57,7 @@ class Receiver:
 
     @property
     def lines(self) -> int:
-        """The number of lines of the program that hold more than blanks."""
+        """The number of lines of the program."""
         return len(self.source.read_text("utf-8").splitlines())
 
 

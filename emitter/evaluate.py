@@ -30,9 +30,9 @@ from isagoge.spec.terms import (
     free_names,
 )
 
-from . import vectors
+from . import lanes
+from .lanes import Data, Irregular, Number, Ragged, Tensor, applied
 from .program import Program
-from .vectors import Data, Irregular, Number, Ragged, Tensor, applied
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ def _loop(n: Value, f: Value) -> int:
     _number(n)
     if not isinstance(f, Function):
         raise MessageError("kind", "a function is wanted")
-    return vectors.natural(_number(n))
+    return lanes.natural(_number(n))
 
 
 def _data(value: Value) -> Data:
@@ -90,16 +90,16 @@ class Evaluator:
             "×": np.multiply,
             "÷": np.divide,
             "floor": np.floor,
-            "pow2": vectors.pow2,
-            "exponent": vectors.exponent,
-            "round": vectors.round_to,
+            "pow2": lanes.pow2,
+            "exponent": lanes.exponent,
+            "round": lanes.round_to,
         }
         self._loops: dict[str, Callable[..., Data]] = {
             "array": self._array,
             "fold": self._fold,
             "scan": self._scan,
             "length": self._length,
-            "=": lambda a, b: vectors.equal(_data(a), _data(b)),
+            "=": lambda a, b: lanes.equal(_data(a), _data(b)),
         }
 
     def define(self, name: str, value: Data) -> None:
@@ -169,14 +169,14 @@ class Evaluator:
             case At(array, indices):
                 found = _data(self._evaluate(array, scope))
                 for index in indices:
-                    found = vectors.element(found, _number(self._evaluate(index, scope)), self._mask)
+                    found = lanes.element(found, _number(self._evaluate(index, scope)), self._mask)
                 return found
             case Fn(params):
                 return Function(len(params), term, scope)
             case If(test, then, other):
                 return self._choose(_number(self._evaluate(test, scope)), then, other, scope)
             case Listing(items):
-                return vectors.stack([_data(self._evaluate(item, scope)) for item in items], self._depth)
+                return lanes.stack([_data(self._evaluate(item, scope)) for item in items], self._depth)
             case Block(count, data):
                 bits = np.unpackbits(np.frombuffer(data, np.uint8))[:count]
                 return Tensor(bits.astype(np.float64), 1)
@@ -207,7 +207,7 @@ class Evaluator:
         wrong = (test != 0) & (test != 1)
         if np.any(wrong if mask is None else wrong & mask):
             raise MessageError("range", "a test is 0 or 1")
-        same = vectors.uniform(test)
+        same = lanes.uniform(test)
         if same is not None:
             return self._evaluate(then if same else other, scope)
         yes = test != 0
@@ -223,7 +223,7 @@ class Evaluator:
             two = _data(self._evaluate(other, scope))
         finally:
             self._mask = mask
-        return vectors.chosen(np.asarray(test), one, two)
+        return lanes.chosen(np.asarray(test), one, two)
 
     def _length(self, array: Value) -> Data:
         if not isinstance(array, Tensor | Ragged):
@@ -237,7 +237,7 @@ class Evaluator:
                 return self._all_at_once(length, f)
             except Irregular:
                 pass
-        return vectors.stack([_data(self.apply(f, [np.float64(i)])) for i in range(length)], self._depth)
+        return lanes.stack([_data(self.apply(f, [np.float64(i)])) for i in range(length)], self._depth)
 
     def _all_at_once(self, length: int, f: Value) -> Data:
         index = np.arange(float(length)).reshape((length,) + (1,) * self._depth)
@@ -246,7 +246,7 @@ class Evaluator:
             value = _data(self.apply(f, [index]))
         finally:
             self._depth -= 1
-        return vectors.gathered(value, self._depth + 1, length)
+        return lanes.gathered(value, self._depth + 1, length)
 
     def _fold(self, n: Value, start: Value, f: Value) -> Data:
         state = _data(start)
@@ -259,7 +259,7 @@ class Evaluator:
         for i in range(_loop(n, f)):
             state = _data(self.apply(f, [state, np.float64(i)]))
             states.append(state)
-        return vectors.stack(states, self._depth)
+        return lanes.stack(states, self._depth)
 
 
 def to_array(value: Data) -> npt.NDArray[np.float64]:

@@ -18,7 +18,6 @@ from isagoge.primer import linker
 from isagoge.spec.terms import Define, Fn, Name, Statement, free_names
 
 from .blocks import Block, blocks, model_definition
-from .checking import VectorWriter, random_inputs
 from .document import write_document
 from .evaluate import Run
 from .graph import load
@@ -26,6 +25,7 @@ from .lower import lower
 from .message import Message, written_beside
 from .program import Program
 from .tensors import FORMATS, tensor_term
+from .vectors import VectorWriter, random_inputs
 
 UNROUNDED = Define("f32", Fn(("x",), Name("x")))
 """Put after the library, it makes all float32 tensors binary64: the outputs that rounding errors are measured

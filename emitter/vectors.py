@@ -1,242 +1,279 @@
-"""Values of a whole array of cases at once: the numbers and tensors of the vectorised evaluator.
-
-``array(n, f)`` asks for f(0), f(1), … f(n - 1). Instead of n evaluations there is one, in which a number is a
-numpy array with an axis, a *lane axis*, for the index. Arrays inside arrays give more lane axes. The
-innermost one comes first, so that numpy's broadcasting, which aligns shapes at their ends, lets a number from
-further out meet one from further in.
-
-A tensor is a numpy array whose first axes are its own, innermost first, followed by lane axes. Turning the
-values of f over the lanes into an array is then free: the first lane axis becomes the tensor's outermost own
-axis.
+"""Test vectors: inputs, the exact outputs of the message's own semantics, and their distance to ONNX
+Runtime's.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from isagoge.spec.errors import MessageError
+from isagoge.spec.terms import At, Claim, Define, Name, Num, Term, apply
 
-Number = np.float64 | npt.NDArray[np.float64]
-"""A number in every lane; its axes are lane axes, of which those that do not matter may be missing or of
-length 1.
-"""
+from .blocks import Block
+from .evaluate import Run
+from .message import Message
+from .program import Program, Tensor
+from .tensors import number_term, tensor_term
+
+Arrays = Mapping[str, npt.NDArray[Any]]
 
 
-class Irregular(Exception):
-    """Lengths or structures differ between lanes: the evaluator goes through them one by one instead."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """An array of numbers with ``rank`` own axes; ``indices`` select in the outermost ones and are not
-    applied yet.
-    """
-
-    data: npt.NDArray[np.float64]
-    rank: int
-    indices: tuple[Number, ...] = ()
-
-    @property
-    def left(self) -> int:
-        """How many own axes the indices leave."""
-        return self.rank - len(self.indices)
-
-    def __len__(self) -> int:
-        return int(self.data.shape[self.left - 1])
-
-    @staticmethod
-    def of(array: npt.NDArray[Any]) -> Tensor:
-        """Return the tensor of a numpy array of rank 1 or more, without copying float64."""
-        return Tensor(np.asarray(array, np.float64).T, array.ndim)
+class TooFar(Exception):
+    """The message's outputs are further from ONNX Runtime's than the stated tolerance."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ragged:
-    """An array whose elements have different structures."""
+class Distance:
+    """How far an output is from ONNX Runtime's: ``relative`` is to the largest magnitude of that output."""
 
-    items: tuple[Data, ...]
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-
-Data = Number | Tensor | Ragged
+    output: str
+    absolute: float
+    relative: float
 
 
-def uniform(value: Number) -> float | None:
-    """Return the value that a number has in all lanes, or None if it differs.
+def random_inputs(tensors: Sequence[Tensor], seed: int) -> dict[str, npt.NDArray[Any]]:
+    """Return inputs of the right dtypes and shapes: normal numbers, small naturals, truth values.
 
-    >>> uniform(np.full((2, 1), 3.0)), uniform(np.arange(2.0))
-    (3.0, None)
+    Symbolic lengths become small; equal names get equal lengths.
     """
-    if value.ndim == 0:
-        return float(value)
-    first = value.flat[0] if value.size else 0.0
-    return float(first) if np.all(value == first) else None
+    random = np.random.default_rng(seed)
+    lengths: dict[str, int] = {}
+    made: dict[str, npt.NDArray[Any]] = {}
+    for tensor in tensors:
+        shape = []
+        for length in tensor.shape:
+            if isinstance(length, int):
+                shape.append(length)
+            else:
+                shape.append(
+                    lengths.setdefault(length or f"{tensor.name}.{len(shape)}", 1 if not shape else 4)
+                )
+        if tensor.dtype.kind == "f":
+            made[tensor.name] = random.standard_normal(shape).astype(tensor.dtype)
+        elif tensor.dtype.kind == "b":
+            made[tensor.name] = random.integers(0, 2, shape).astype(bool)
+        else:
+            made[tensor.name] = random.integers(0, 4, shape).astype(tensor.dtype)
+    return made
 
 
-def spread(value: npt.NDArray[np.float64], axis_from_end: int, length: int) -> npt.NDArray[np.float64]:
-    """Return a view in which the axis at a place counted from the end exists and has the given length."""
-    missing = axis_from_end - value.ndim
-    if missing > 0:
-        value = value.reshape((1,) * missing + value.shape)
-    axis = value.ndim - axis_from_end
-    if value.shape[axis] == length:
-        return value
-    return np.broadcast_to(value, (*value.shape[:axis], length, *value.shape[axis + 1 :]))
+def distances(
+    outputs: Sequence[Tensor], ours: Sequence[npt.NDArray[Any]], theirs: Sequence[npt.NDArray[Any]]
+) -> list[Distance]:
+    """Compare outputs; NaN against NaN and equal infinities are at distance 0, otherwise non-finite is
+    infinite.
 
-
-def applied(tensor: Tensor) -> Tensor:
-    """Return the tensor with its indices carried out."""
-    if not tensor.indices:
-        return tensor
-    data, rank, left = tensor.data, tensor.rank, tensor.left
-    simple = [uniform(index) for index in tensor.indices]
-    if all(index is not None for index in simple):
-        chosen = tuple(int(index) for index in reversed(simple) if index is not None)
-        return Tensor(data[(slice(None),) * left + chosen], left)
-    lanes = max(data.ndim - rank, *(index.ndim for index in tensor.indices))
-    place: list[Any] = []
-    for own in range(left):
-        place.append(np.arange(data.shape[own]).reshape((-1,) + (1,) * (left - 1 - own + lanes)))
-    for index, same in zip(reversed(tensor.indices), reversed(simple), strict=True):
-        place.append(int(same) if same is not None else index.astype(np.intp))
-    for axis in range(rank, data.ndim):
-        length = data.shape[axis]
-        place.append(0 if length == 1 else np.arange(length).reshape((-1,) + (1,) * (data.ndim - 1 - axis)))
-    return Tensor(data[tuple(place)], left)
-
-
-def element(array: Data, index: Number, mask: npt.NDArray[np.bool_] | None) -> Data:
-    """Return an element (SPEC.md 5.6); in lanes outside the mask any element will do.
-
-    Raises ``MessageError`` (kind, range) and ``Irregular``.
+    Raises ``TooFar`` when a shape differs.
     """
-    if not isinstance(array, Tensor | Ragged):
-        raise MessageError("kind", "an array is wanted")
-    n = len(array)
-    wrong = ~((index >= 0) & (index < n) & (index == np.floor(index)))
-    if np.any(wrong):
-        if mask is None or np.any(wrong & mask) or n == 0:
-            raise MessageError("range", f"index into {n} elements")
-        index = np.where(wrong, 0.0, index)
-    if isinstance(array, Ragged):
-        same = uniform(index)
-        if same is None:
-            raise Irregular
-        return array.items[int(same)]
-    found = Tensor(array.data, array.rank, (*array.indices, index))
-    return found if found.left else applied(found).data
+    found = []
+    for tensor, a, b in zip(outputs, ours, theirs, strict=True):
+        if a.size == b.size == 0:
+            a = a.reshape(b.shape)  # nested arrays do not keep the lengths inside an empty one
+        if a.shape != b.shape:
+            raise TooFar(f"output {tensor.name}: the message gives shape {a.shape}, ONNX Runtime {b.shape}")
+        a, b = a.astype(np.float64), b.astype(np.float64)
+        same = (a == b) | (np.isnan(a) & np.isnan(b))
+        with np.errstate(invalid="ignore"):
+            gap = np.where(same, 0.0, np.abs(a - b))
+        absolute = float(np.where(np.isnan(gap), np.inf, gap).max(initial=0.0))
+        largest = float(np.abs(b[np.isfinite(b)]).max(initial=0.0))
+        found.append(
+            Distance(tensor.name, absolute, absolute / largest if largest and absolute else absolute)
+        )
+    return found
 
 
-def stack(items: list[Data], depth: int) -> Tensor | Ragged:
-    """Return the array of the given elements; ``depth`` is the number of lane axes in use."""
-    whole = [applied(item) if isinstance(item, Tensor) else item for item in items]
-    if whole and all(not isinstance(item, Tensor | Ragged) for item in whole):
-        numbers = [np.asarray(item, np.float64) for item in whole if not isinstance(item, Tensor | Ragged)]
-        shape = np.broadcast_shapes(*(number.shape for number in numbers))
-        return Tensor(np.stack([np.broadcast_to(number, shape) for number in numbers]), 1)
-    tensors = [item for item in whole if isinstance(item, Tensor)]
-    if tensors and len(tensors) == len(whole):
-        rank = tensors[0].rank
-        own = {(t.rank, t.data.shape[: t.rank]) for t in tensors}
-        if len(own) == 1:
-            lanes = np.broadcast_shapes(*(t.data.shape[rank:] for t in tensors))
-            full = [np.broadcast_to(_with_lanes(t, len(lanes)), t.data.shape[:rank] + lanes) for t in tensors]
-            return Tensor(np.stack(full, axis=rank), rank + 1)
-    if not whole:
-        return Tensor(np.zeros(0), 1)
-    return Ragged(tuple(whole))
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """How far a vector's outputs are from the runtime's, and why if that is further than wanted.
 
-
-def _with_lanes(tensor: Tensor, lanes: int) -> npt.NDArray[np.float64]:
-    """Return the data with exactly so many lane axes, new ones of length 1 between own axes and lanes."""
-    data, rank = tensor.data, tensor.rank
-    return data.reshape(data.shape[:rank] + (1,) * (lanes - (data.ndim - rank)) + data.shape[rank:])
-
-
-def gathered(value: Data, depth: int, length: int) -> Tensor:
-    """Return the array over the lane axis that is the ``depth``-th from the end; its length is given.
-
-    Raises ``Irregular`` when the elements differ in structure.
+    ``stated`` is the distance that the message claims. ``message`` and ``runtime`` are the relative distances
+    of the two from the outputs of the same definitions without rounding to float32; they are measured only
+    where the two differ by more than the tolerance, and then the message must be within it.
     """
-    if isinstance(value, Ragged):
-        raise Irregular
-    if not isinstance(value, Tensor):
-        return Tensor(spread(np.asarray(value, np.float64), depth, length), 1)
-    value = applied(value)
-    data = _with_lanes(value, depth)
-    if data.shape[value.rank] != length:
-        data = np.broadcast_to(data, (*data.shape[: value.rank], length, *data.shape[value.rank + 1 :]))
-    return Tensor(data, value.rank + 1)
+
+    absolute: float
+    relative: float
+    stated: float
+    message: float | None = None
+    runtime: float | None = None
+
+    def facts(self) -> dict[str, Any]:
+        """Return the sidecar's words for it."""
+        facts: dict[str, Any] = {
+            "absolute": self.absolute,
+            "relative": self.relative,
+            "tolerance": self.stated,
+        }
+        if self.message is not None:
+            facts["explained"] = {"message_to_unrounded": self.message, "runtime_to_unrounded": self.runtime}
+        return facts
 
 
-def chosen(test: npt.NDArray[np.float64], then: Data, other: Data) -> Data:
-    """Return, lane by lane, one of two values. Raises ``Irregular`` when their structures differ."""
-    if isinstance(then, Tensor) and isinstance(other, Tensor):
-        then, other = applied(then), applied(other)
-        if then.rank == other.rank and then.data.shape[: then.rank] == other.data.shape[: other.rank]:
-            lanes = max(test.ndim, then.data.ndim - then.rank, other.data.ndim - other.rank)
-            return Tensor(np.where(test != 0, _with_lanes(then, lanes), _with_lanes(other, lanes)), then.rank)
-        raise Irregular
-    if isinstance(then, Tensor | Ragged) or isinstance(other, Tensor | Ragged):
-        raise Irregular
-    return np.where(test != 0, then, other)
+class VectorWriter:
+    """Adds test vectors to a message.
+
+    ``run`` evaluates the program as the message does, ``unrounded`` without rounding to float32.
+    """
+
+    def __init__(
+        self, message: Message, program: Program, run: Run, unrounded: Callable[[], Run], tolerance: float
+    ) -> None:
+        self._message = message
+        self._program = program
+        self._run = run
+        self._unrounded = unrounded
+        self._tolerance = tolerance
+        self._count = 0
+        self._ranks: list[int | None] = []
+        self._accuracy = Accuracy(0.0, 0.0, tolerance)
+
+    def _judge(
+        self, inputs: Arrays, ours: Sequence[npt.NDArray[Any]], theirs: Sequence[npt.NDArray[Any]]
+    ) -> Accuracy:
+        """Compare with the runtime. Raises ``TooFar`` when the message itself is further from the truth than
+        the tolerance.
+        """
+        gaps = distances(self._program.outputs, ours, theirs)
+        worst = max(gaps, key=lambda gap: gap.relative)
+        absolute = max(gap.absolute for gap in gaps)
+        if worst.relative <= self._tolerance:
+            return Accuracy(absolute, worst.relative, self._tolerance)
+        exact = self._unrounded()(inputs)
+        message = max(gap.relative for gap in distances(self._program.outputs, ours, exact))
+        runtime = max(gap.relative for gap in distances(self._program.outputs, theirs, exact))
+        if message > self._tolerance or not math.isfinite(worst.relative):
+            raise TooFar(
+                f"output {worst.output} is {worst.relative:.3g} (relative) from ONNX Runtime's, more than "
+                f"the tolerance {self._tolerance:g}; without rounding to float32 the outputs would move by "
+                f"{message:.3g} in the message and by {runtime:.3g} in ONNX Runtime; state another tolerance "
+                "with --tolerance"
+            )
+        return Accuracy(
+            absolute, worst.relative, 10.0 ** math.ceil(math.log10(worst.relative)), message, runtime
+        )
+
+    def _inputs(self, inputs: Arrays, english: str, names: Sequence[str]) -> list[int]:
+        return [
+            self._message.add(Define(name, tensor_term(inputs[tensor.name])), f"{english}: {tensor.name}.")
+            for tensor, name in zip(self._program.inputs, names, strict=True)
+        ]
+
+    def _outputs(
+        self,
+        inputs: Arrays,
+        terms: Sequence[Term],
+        ours: Sequence[npt.NDArray[Any]],
+        theirs: Sequence[npt.NDArray[Any]],
+    ) -> int:
+        """State the exact outputs and how close the original runtime comes; return the first statement's
+        index.
+        """
+        first = self._message.statements
+        k = self._count
+        self._ranks = [y.ndim if np.isnan(x).any() else None for x, y in zip(ours, theirs, strict=True)]
+        accuracy = self._judge(inputs, ours, theirs)
+        self._accuracy = accuracy
+        for i, (tensor, term, exact, other) in enumerate(
+            zip(self._program.outputs, terms, ours, theirs, strict=True), 1
+        ):
+            name = f"output{k}_{i}"
+            self._message.add(
+                Define(name, tensor_term(exact.astype(tensor.dtype))), f"The exact output {tensor.name}."
+            )
+            self._equal(term, name, None if not np.isnan(exact).any() else other.ndim)
+            if tensor.dtype.kind in "iub" and np.array_equal(exact, other):
+                continue
+            original = f"original{k}_{i}"
+            self._message.add(
+                Define(original, tensor_term(other)),
+                f"The output {tensor.name} of the runtime the model was made for.",
+            )
+            close = apply(
+                f"within{other.ndim}", Name(name), Name(original), number_term_ratio(accuracy.stated)
+            )
+            self._message.add(Claim(close), f"The two lie within {accuracy.stated:g} of the largest element.")
+        return first
+
+    def _equal(self, term: Term, name: str, rank_if_nan: int | None) -> None:
+        """Claim that a value is exactly the named output; NaN equals nothing and is compared by distance."""
+        claim = apply("=", term, Name(name))
+        if rank_if_nan is not None:
+            claim = apply("=", apply(f"distance{rank_if_nan}", term, Name(name)), Num(0))
+        self._message.add(Claim(claim), f"The model gives {name} bit for bit.")
+
+    def staged(
+        self, inputs: Arrays, theirs: Sequence[npt.NDArray[Any]], parts: Sequence[Block]
+    ) -> tuple[dict[str, Any], list[int]]:
+        """Add a vector that goes through the model block by block; return its facts and the checks'
+        statements.
+        """
+        self._count += 1
+        names = [f"input{self._count}_{i}" for i in range(1, len(self._program.inputs) + 1)]
+        ours = self._run(inputs)
+        indices = self._inputs(inputs, "An input of the model", names)
+        known: dict[str, Term] = {
+            t.value: Name(name) for t, name in zip(self._program.inputs, names, strict=True)
+        }
+        checks = []
+        for part in parts:
+            stage = f"stage{self._count}_{part.name}"
+            call = part.call([known[value] for value in part.needs])
+            self._message.add(Define(stage, call), f"What {part.name} makes of it.")
+            for value in part.gives:
+                known[value] = part.result(value, Name(stage))
+                rank = next(step.rank for step in part.steps if step.value == value)
+                witness = apply(f"trace{rank}", known[value])
+                number = float(self._run.evaluator.array(apply(f"trace{rank}", Name(value))))
+                index = self._message.add(
+                    Claim(apply("=", witness, number_term(number))),
+                    f"Check: the witness number of {part.name}'s result.",
+                )
+            checks.append(index)
+        terms = [known.get(output.value, Name(output.value)) for output in self._program.outputs]
+        first = self._outputs(inputs, terms, ours, theirs)
+        return {"inputs": indices, "outputs": first, **self._accuracy.facts()}, checks
+
+    def again(self, facts: dict[str, Any]) -> dict[str, Any]:
+        """Claim that the model, applied as one function, gives the staged outputs; return the facts."""
+        names = [f"input{self._count}_{i}" for i in range(1, len(self._program.inputs) + 1)]
+        answer = f"answer{self._count}"
+        call = apply("model", *map(Name, names)) if names else Name("model")
+        first = self._message.add(Define(answer, call), "What the model makes of it as one function.")
+        for i, rank in enumerate(self._ranks):
+            term = At(Name(answer), (Num(i),))
+            self._equal(term, f"output{self._count}_{i + 1}", rank)
+        return {**facts, "outputs": first}
+
+    def whole(
+        self, inputs: Arrays, theirs: Sequence[npt.NDArray[Any]], names: Sequence[str] | None = None
+    ) -> dict[str, Any]:
+        """Add a vector that states what the model, applied as one function, gives; return its facts."""
+        self._count += 1
+        names = names or [f"input{self._count}_{i}" for i in range(1, len(self._program.inputs) + 1)]
+        ours = self._run(inputs)
+        indices = self._inputs(inputs, "An input of the model", names)
+        answer = f"answer{self._count}"
+        call = apply("model", *map(Name, names)) if names else Name("model")
+        self._message.add(Define(answer, call), "What the model makes of it.")
+        terms = [At(Name(answer), (Num(i),)) for i in range(len(self._program.outputs))]
+        first = self._outputs(inputs, terms, ours, theirs)
+        return {"inputs": indices, "outputs": first, **self._accuracy.facts()}
 
 
-def equal(a: Data, b: Data) -> Number:
-    """Return 1.0 where two values are equal, else 0.0 (SPEC.md 6.4)."""
-    if isinstance(a, Tensor) and isinstance(b, Tensor):
-        a, b = applied(a), applied(b)
-        if a.rank == b.rank and a.data.shape[: a.rank] == b.data.shape[: b.rank]:
-            lanes = max(a.data.ndim - a.rank, b.data.ndim - b.rank)
-            same = _with_lanes(a, lanes) == _with_lanes(b, lanes)
-            return np.asarray(np.all(same, axis=tuple(range(a.rank))), np.float64)
-        return np.float64(len(a) == len(b) == 0)
-    if isinstance(a, Tensor | Ragged) and isinstance(b, Tensor | Ragged):
-        if len(a) != len(b):
-            return np.float64(0)
-        result: Number = np.float64(1)
-        for i in range(len(a)):
-            result = result * equal(element(a, np.float64(i), None), element(b, np.float64(i), None))
-        return result
-    if isinstance(a, Tensor | Ragged) or isinstance(b, Tensor | Ragged):
-        return np.float64(0)
-    return np.asarray(a == b, np.float64)
+def number_term_ratio(value: float) -> Term:
+    """Return a term for a small tolerance: 1 ÷ n where that is meant, else the exact number.
 
-
-def pow2(x: Number) -> Number:
-    """Return 2 to the power floor(x) (SPEC.md 6.6)."""
-    whole = np.nan_to_num(np.clip(np.floor(x), -1100, 1100))
-    return np.where(np.isnan(x), np.nan, np.ldexp(1.0, whole.astype(np.int64)))
-
-
-def exponent(x: Number) -> Number:
-    """Return the binary exponent (SPEC.md 6.7)."""
-    power = np.frexp(x)[1] - 1.0
-    power = np.where(x == 0, -np.inf, power)
-    return np.where(np.isfinite(x), power, np.abs(x))
-
-
-def round_to(p: Number, x: Number) -> Number:
-    """Return x rounded to p binary digits (SPEC.md 6.8). Raises ``range`` for an impossible p."""
-    if np.any(~((p >= 1) & ((p == np.floor(p)) | np.isinf(p)))):
-        raise MessageError("range", "cannot round to so many binary digits")
-    digits = np.minimum(p, 53).astype(np.int64)
-    mantissa, power = np.frexp(x)
-    return np.ldexp(np.rint(np.ldexp(mantissa, digits)), power - digits)
-
-
-def natural(value: Number) -> int:
-    """Return a length. Raises ``range`` and, when lanes differ, ``Irregular``."""
-    if np.any(~((value >= 0) & (value <= 2.0**53) & (value == np.floor(value)))):
-        raise MessageError("range", "not a length")
-    same = uniform(value)
-    if same is None:
-        raise Irregular
-    return math.floor(same)
+    >>> from isagoge.spec.notation import show
+    >>> show(number_term_ratio(1e-5)), show(number_term_ratio(0.75))
+    ('1 ÷ 100000', '3 ÷ 4')
+    """
+    inverse = round(1 / value) if value > 0 else 0
+    if inverse and 1 / inverse == value:
+        return apply("÷", Num(1), Num(inverse))
+    return number_term(value)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from isagoge.emitter.evaluate import Evaluator, from_array, to_array
-from isagoge.emitter.vectors import Ragged, Tensor
+from isagoge.emitter.lanes import Ragged, Tensor
 from isagoge.spec.arithmetic import divide, exponent, floor, pow2, round_to
 from isagoge.spec.conformance import Example, examples
 from isagoge.spec.errors import MessageError

@@ -17,12 +17,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from isagoge.emitter.blocks import blocks, model_definition
-from isagoge.emitter.checking import TooFar
 from isagoge.emitter.evaluate import Evaluator, from_array, to_array
 from isagoge.emitter.generate import Options, generate
 from isagoge.emitter.graph import load
+from isagoge.emitter.lanes import Ragged
 from isagoge.emitter.lower import lower
-from isagoge.emitter.vectors import Ragged
+from isagoge.emitter.vectors import TooFar
 from isagoge.primer import linker
 from isagoge.spec.bits import Decoder
 from isagoge.spec.terms import Claim, Name, apply

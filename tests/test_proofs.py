@@ -76,7 +76,7 @@ def test_sine_and_cosine_are_their_series(name: str, exact: sp.Expr, terms: int,
     polynomial = sp.Poly(sp.expand(function(name)), r)
     series = sp.Poly(sp.series(exact, r, 0, terms).removeO(), r)
     assert polynomial == series
-    # The series alternates and falls, so what is left off is less than the first term left off; relative to the
+    # The series alternates and falls, so what is left off is less than the first such term; relative to the
     # least value on the range it is below 2^-54.
     degree = polynomial.degree() + 2
     left_off = most**degree / sp.factorial(degree)

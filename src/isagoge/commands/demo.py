@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from isagoge.emitter.checking import TooFar
+from isagoge.emitter.vectors import TooFar
 from isagoge.spec.bits import Encoder
 from isagoge.spec.primitives import number_of
 from isagoge.spec.terms import Apply, Claim, Name

@@ -9,10 +9,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from isagoge.emitter.checking import TooFar
 from isagoge.emitter.generate import Options, generate
 from isagoge.emitter.graph import ModelError
 from isagoge.emitter.lower import UnsupportedOperators
+from isagoge.emitter.vectors import TooFar
 
 from .console import UserError, count, load_tensors, named_file, natural, positive, say, write_json
 

@@ -136,7 +136,8 @@ def generate(model: Path, out: Path, options: Options | None = None) -> dict[str
         facts, checks = _vectors(message, program, parts, statements, model, options)
 
     written = message.write(out)
-    source = model.read_bytes()
+    with open(model, "rb") as source:
+        digest = hashlib.file_digest(source, "sha256").hexdigest()
     sidecar = {
         "isagoge": version("isagoge"),
         "message": written,
@@ -144,8 +145,8 @@ def generate(model: Path, out: Path, options: Options | None = None) -> dict[str
         "model": {
             "name": "model",
             "source": model.name,
-            "sha256": hashlib.sha256(source).hexdigest(),
-            "bytes": len(source),
+            "sha256": digest,
+            "bytes": model.stat().st_size,
             "parameters": sum(int(array.size) for array in program.constants.values()),
             "opset": program.opset,
             "licence": options.licence,

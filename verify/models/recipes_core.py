@@ -91,7 +91,7 @@ def voice(rng: np.random.Generator, samples: int, rate: int) -> Floats:
 
 def text_angle(rng: np.random.Generator, small: bool) -> Inputs:
     """A picture of a line of text for the angle classifier."""
-    return {"x": strokes(rng, 32, 64) if small else strokes(rng, 48, 192)}
+    return {"x": strokes(rng, 48, 64) if small else strokes(rng, 48, 192)}
 
 
 def speech(rng: np.random.Generator, small: bool) -> Inputs:

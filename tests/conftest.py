@@ -15,6 +15,8 @@ WHOLE = 1000
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Write how many tests passed and how long that took."""
+    if hasattr(terminalreporter.config, "workerinput"):
+        return  # one of several workers: it knows its own tests only
     stats = terminalreporter.stats
     words = [w for w in ("passed", "failed", "error", "skipped") if stats.get(w)]
     if len(stats.get("passed", ())) > WHOLE:
